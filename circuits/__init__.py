@@ -1,0 +1,1 @@
+"""What is proved in zero knowledge, and the prover."""

@@ -1,0 +1,1 @@
+"""Everything joined: the flow, Dagster, the command line."""

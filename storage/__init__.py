@@ -1,0 +1,1 @@
+"""Bytes that stay: datasets, versions, keys, node files, ledgers, the registry."""

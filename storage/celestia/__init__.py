@@ -1,0 +1,1 @@
+"""Celestia-shaped blocks: shares, namespaced trees, headers, and the embedded ledger."""
