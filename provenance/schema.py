@@ -175,7 +175,7 @@ class Schema:
     def __post_init__(self) -> None:
         """Raise MalformedError for names unsorted or twice, no field, too many, or too deep."""
         check_names(self.fields)
-        count = sum(_count(member.type, 1) for member in self.fields)
+        count = sum(1 for member in self.fields for _ in walk(member.type))
         if count > MAX_FIELDS:
             raise MalformedError(f"a schema of {count} fields; at most {MAX_FIELDS} are allowed")
         object.__setattr__(self, "_hash", hash(self.fields))  # a key of encoders, looked up often
@@ -236,23 +236,25 @@ def _name(member: Field) -> str:
     return member.name  # Python orders strings by code point, which is the order of UTF-8's bytes
 
 
-def _inner(logical: LogicalType) -> Iterator[LogicalType]:
-    match logical:
-        case List():
-            yield logical.item
-        case Map():
-            yield from (logical.key, logical.value)
-        case Struct():
-            yield from (member.type for member in logical.fields)
-        case _:
-            return
-
-
-def _count(logical: LogicalType, depth: int) -> int:
-    """Return how many types `logical` holds, itself included, none below MAX_DEPTH."""
+def walk(logical: LogicalType, depth: int = 1) -> Iterator[LogicalType]:
+    """Yield `logical` and all types inside it, or raise MalformedError below MAX_DEPTH."""
     if depth > MAX_DEPTH:
         raise MalformedError(f"a schema nested deeper than {MAX_DEPTH}; flatten it")
-    return 1 + sum(_count(each, depth + 1) for each in _inner(logical))
+    yield logical
+    for each in _inner(logical):
+        yield from walk(each, depth + 1)
+
+
+def _inner(logical: LogicalType) -> tuple[LogicalType, ...]:
+    match logical:
+        case List():
+            return (logical.item,)
+        case Map():
+            return logical.key, logical.value
+        case Struct():
+            return tuple(member.type for member in logical.fields)
+        case _:
+            return ()
 
 
 _SIMPLE: Final[dict[str, Scalar]] = {

@@ -1,0 +1,234 @@
+"""Arrow -> logical types and Python values: whatever the physical variant, one logical reading.
+
+Dictionary, run-end encoded, large, view and fixed-size types, integer widths, half floats, decimal
+widths, date32 and date64, time and timestamp units all vanish here; what has no exact logical value
+is refused: unions, month intervals, extension types, duplicate names.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types as arrow
+
+from provenance.errors import MalformedError
+from provenance.record import (
+    Bool,
+    Bytes,
+    Date,
+    Decimal,
+    Duration,
+    Field,
+    Float32,
+    Float64,
+    Int,
+    List,
+    LogicalType,
+    Map,
+    Null,
+    Record,
+    Schema,
+    String,
+    Struct,
+    Time,
+    Timestamp,
+    UInt,
+    Value,
+)
+from provenance.schema import walk
+
+UNIT_NS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+DAY_MS: Final = 86_400_000
+EXTENSION: Final = b"ARROW:extension:name"
+
+Check = Callable[[pa.DataType], bool]
+_SIMPLE: Final[tuple[tuple[Check, LogicalType], ...]] = (
+    (arrow.is_null, Null()),
+    (arrow.is_boolean, Bool()),
+    (arrow.is_signed_integer, Int()),
+    (arrow.is_unsigned_integer, UInt()),
+    (lambda kind: arrow.is_float16(kind) or arrow.is_float32(kind), Float32()),
+    (arrow.is_float64, Float64()),
+    (
+        lambda kind: (
+            arrow.is_string(kind) or arrow.is_large_string(kind) or arrow.is_string_view(kind)
+        ),
+        String(),
+    ),
+    (
+        lambda kind: (
+            arrow.is_binary(kind)
+            or arrow.is_large_binary(kind)
+            or arrow.is_binary_view(kind)
+            or arrow.is_fixed_size_binary(kind)
+        ),
+        Bytes(),
+    ),
+    (arrow.is_date, Date()),
+    (arrow.is_time, Time()),
+    (arrow.is_duration, Duration()),
+)
+
+
+def logical_schema(schema: pa.Schema) -> Schema:
+    """Return the logical schema of an Arrow schema.
+
+    Raises:
+        MalformedError: No column, a name twice, or a type that cannot be encoded exactly; the
+            message names the column and a remedy.
+    """
+    return Schema.of(*_logical_fields(list(schema)))
+
+
+def _logical_fields(fields: Sequence[pa.Field]) -> Iterator[Field]:
+    for field in fields:
+        try:
+            if field.metadata and EXTENSION in field.metadata:
+                raise _refused(field.type)
+            yield Field(field.name, logical_type(field.type))
+        except MalformedError as error:
+            raise MalformedError(f"column {field.name!r}: {error}") from error
+        except UnicodeDecodeError as error:
+            raise MalformedError("a column's name is no valid UTF-8; rename it") from error
+
+
+def logical_type(kind: pa.DataType) -> LogicalType:
+    """Return the logical type of an Arrow type, or raise MalformedError with a remedy."""
+    if arrow.is_dictionary(kind) or arrow.is_run_end_encoded(kind):
+        return logical_type(kind.value_type)
+    for check, logical in _SIMPLE:
+        if check(kind):
+            return logical
+    return _composite(kind)
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Return whether `kind` is any of Arrow's lists."""
+    return (
+        arrow.is_list(kind)
+        or arrow.is_large_list(kind)
+        or arrow.is_fixed_size_list(kind)
+        or arrow.is_list_view(kind)
+        or arrow.is_large_list_view(kind)
+    )
+
+
+def _composite(kind: pa.DataType) -> LogicalType:
+    if arrow.is_decimal(kind):
+        return Decimal(kind.precision, kind.scale)
+    if arrow.is_timestamp(kind):
+        return Timestamp(kind.tz is not None)
+    if is_list(kind):
+        (item,) = _logical_fields([kind.value_field])
+        return List(item.type)
+    if arrow.is_struct(kind):
+        return Struct.of(*_logical_fields(list(kind)))
+    if arrow.is_map(kind):
+        key, item = _logical_fields([kind.key_field, kind.item_field])
+        return Map(key.type, item.type)
+    raise _refused(kind)
+
+
+def _refused(kind: pa.DataType) -> MalformedError:
+    return MalformedError(
+        f"Arrow type {kind} cannot be encoded exactly; cast it to plain columns or leave it out"
+    )
+
+
+def records(batch: pa.RecordBatch) -> list[Record]:
+    """Return the rows of a validated batch as records of its logical schema."""
+    return _rows(batch.schema.names, batch.columns, batch.num_rows)
+
+
+def _rows(names: Sequence[str], columns: Sequence[pa.Array], count: int) -> list[Record]:
+    if not columns:
+        return [{}] * count
+    rows = zip(*map(values, columns), strict=True)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def values(array: pa.Array) -> list[Value]:
+    """Return the logical values of an Arrow array.
+
+    Raises:
+        MalformedError: A date64 with a part of a day.
+    """
+    kind = array.type
+    if arrow.is_null(kind):
+        return [None] * len(array)
+    if arrow.is_dictionary(kind):
+        return values(array.dictionary_decode())
+    if arrow.is_run_end_encoded(kind):
+        return values(pc.run_end_decode(array))
+    if arrow.is_map(kind):
+        return _pairs(array)
+    if is_list(kind):
+        return _cut(array, values(array.flatten()))
+    if arrow.is_struct(kind):
+        names = [field.name for field in kind]
+        rows = _rows(names, array.flatten(), len(array))
+        return _masked(array, rows)
+    if arrow.is_integer(kind) or arrow.is_floating(kind):
+        return _numbers(array.cast(pa.float32()) if arrow.is_float16(kind) else array)
+    return _temporal(array)
+
+
+def _masked(array: pa.Array, found: Sequence[Value]) -> list[Value]:
+    """Return `found` with None where `array` is null."""
+    if not array.null_count:
+        return list(found)
+    valid = array.is_valid().to_pylist()
+    return [value if is_valid else None for value, is_valid in zip(found, valid, strict=True)]
+
+
+def _numbers(array: pa.Array) -> list[Value]:
+    if not array.null_count:
+        return array.to_numpy(zero_copy_only=False).tolist()
+    return _masked(array, array.fill_null(0).to_numpy(zero_copy_only=False).tolist())
+
+
+def _scaled(array: pa.Array, factor: int) -> list[Value]:
+    raw = array.view(pa.int32() if array.type.bit_width == 32 else pa.int64())
+    return [None if each is None else each * factor for each in _numbers(raw)]
+
+
+def _temporal(array: pa.Array) -> list[Value]:
+    kind = array.type
+    if arrow.is_date32(kind):
+        return _scaled(array, 1)
+    if arrow.is_date64(kind):
+        return [None if each is None else _day(each) for each in _scaled(array, 1)]
+    if arrow.is_time(kind) or arrow.is_timestamp(kind) or arrow.is_duration(kind):
+        return _scaled(array, UNIT_NS[kind.unit])
+    return array.to_pylist()
+
+
+def _day(milliseconds: int) -> int:
+    day, rest = divmod(milliseconds, DAY_MS)
+    if rest:
+        raise MalformedError("a date64 holds a part of a day; cast it to a timestamp or to date32")
+    return day
+
+
+def _cut(array: pa.Array, items: list[Value]) -> list[Value]:
+    """Return `items`, which are those of all valid lists in order, list by list."""
+    found: list[Value] = []
+    at = 0
+    for length in pc.list_value_length(array).to_pylist():
+        found.append(None if length is None else items[at : at + length])
+        at += length or 0
+    return found
+
+
+def _pairs(array: pa.MapArray) -> list[Value]:
+    """Return the maps of `array` as lists of pairs, by reading it as the lists that it is."""
+    pair = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
+    lists = array.cast(pa.list_(pair))
+    keys, items = (values(each) for each in lists.flatten().flatten())
+    return _cut(lists, list(zip(keys, items, strict=True)))
+
+
+def has_map(schema: Schema) -> bool:
+    """Return whether any field of `schema` holds a map, however deep."""
+    return any(isinstance(each, Map) for member in schema.fields for each in walk(member.type))

@@ -1,0 +1,146 @@
+"""Sources that are Arrow already, or become it: Parquet, Arrow IPC, and Arrow's C stream interface.
+
+Every batch is validated in full before a value of it is read: offsets, UTF-8, dates, dictionary
+indices. A stream file must end with its end marker, or a truncated one would read as a shorter one.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from provenance.encoding import encoder
+from provenance.errors import MalformedError
+from provenance.record import Record, Schema
+from storage.arrow import has_map, logical_schema, records
+from storage.reading import ARROW_ERRORS, fail, first_line, reading
+
+BATCH: Final = 2048
+"""Records in a batch: enough to spread pyarrow's overhead, few enough to hold long texts."""
+PARQUET: Final = "write the Parquet file anew"
+IPC: Final = "write the Arrow file anew"
+STREAM: Final = "hand over a table with plain columns"
+
+Open = Callable[[], AbstractContextManager[tuple[pa.Schema, Iterator[pa.RecordBatch]]]]
+
+
+class CStream(Protocol):
+    """Whatever hands out its rows by Arrow's C stream interface, each time it is asked."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return a PyCapsule around an ArrowArrayStream."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnarSource:
+    """Records that pyarrow reads, batch by batch, anew for each `batches()`."""
+
+    name: str
+    schema: Schema
+    open: Open
+    remedy: str
+
+    def batches(self) -> Iterator[Sequence[Record]]:
+        """Yield the records in order.
+
+        Raises:
+            MalformedError: Content that is corrupt or cannot be encoded exactly.
+            UnavailableError: The system could not read it.
+        """
+        first = 1
+        with reading(self.name, self.remedy), self.open() as (_, found):
+            for whole in found:
+                for at in range(0, whole.num_rows, BATCH):
+                    batch = whole.slice(at, BATCH)
+                    yield self._records(batch, first)
+                    first += batch.num_rows
+
+    def _records(self, batch: pa.RecordBatch, first: int) -> Sequence[Record]:
+        try:
+            return _exact(batch, self.schema)
+        except (MalformedError, *ARROW_ERRORS) as error:
+            if batch.num_rows == 1:
+                raise fail(
+                    f"{self.name}, record {first}", first_line(error), self.remedy
+                ) from error
+        for offset in range(batch.num_rows):  # find the record to blame
+            self._records(batch.slice(offset, 1), first + offset)
+        raise fail(self.name, f"a batch from record {first} on is corrupt", self.remedy)
+
+
+def _exact(batch: pa.RecordBatch, schema: Schema) -> Sequence[Record]:
+    batch.validate(full=True)
+    found = records(batch)
+    if has_map(schema):  # Arrow lets a map hold a key twice; the encoding does not
+        write = encoder(schema)
+        for record in found:
+            write(record)
+    return found
+
+
+def columnar(name: str, opened: Open, remedy: str) -> ColumnarSource:
+    """Return the source that `opened` reads, with the logical schema that it has.
+
+    Raises:
+        MalformedError: It cannot be opened, or has a column that cannot be encoded exactly.
+    """
+    with reading(name, remedy), opened() as (arrow_schema, _):
+        try:
+            return ColumnarSource(name, logical_schema(arrow_schema), opened, remedy)
+        except MalformedError as error:
+            raise MalformedError(f"{name}: {error}") from error
+
+
+def parquet(path: Path, name: str) -> ColumnarSource:
+    """Return the records of a Parquet file."""
+
+    @contextmanager
+    def opened() -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
+        with pq.ParquetFile(path) as file:
+            yield file.schema_arrow, file.iter_batches(batch_size=BATCH)
+
+    return columnar(name, opened, PARQUET)
+
+
+def ipc(path: Path, name: str) -> ColumnarSource:
+    """Return the records of an Arrow IPC file or stream."""
+
+    @contextmanager
+    def opened() -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
+        with pa.OSFile(str(path)) as file:
+            if file.read(6) == b"ARROW1":
+                reader = pa.ipc.open_file(file)
+                found = (reader.get_batch(at) for at in range(reader.num_record_batches))
+                yield reader.schema, found
+            else:
+                file.seek(0)
+                with pa.ipc.open_stream(file) as stream:
+                    yield stream.schema, _until_marker(stream, file)
+
+    return columnar(name, opened, IPC)
+
+
+def _until_marker(stream: pa.RecordBatchReader, file: pa.NativeFile) -> Iterator[pa.RecordBatch]:
+    yield from stream
+    end = file.tell()
+    file.seek(max(end - 8, 0))
+    if file.read(8) != b"\xff\xff\xff\xff\0\0\0\0" or file.size() != end:
+        raise MalformedError("does not end with its end marker: truncated, or several in one")
+
+
+def c_stream(stream: CStream, name: str) -> ColumnarSource:
+    """Return the rows of anything with `__arrow_c_stream__` that can be read more than once."""
+    if isinstance(stream, pa.RecordBatchReader):
+        raise fail(name, "a reader that is used up by reading", "hand over reader.read_all()")
+
+    @contextmanager
+    def opened() -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
+        with closing(pa.RecordBatchReader.from_stream(stream)) as reader:
+            yield reader.schema, iter(reader)
+
+    return columnar(name, opened, STREAM)

@@ -1,0 +1,233 @@
+"""Files -> records in a fixed order, the same records however the files store them.
+
+>>> dataset = open_dataset(Path("data"))  # doctest: +SKIP
+>>> dataset.files[0]  # doctest: +SKIP
+SourceFile(path='part-1.parquet', size=4096, digest=…)
+>>> next(dataset.records())  # doctest: +SKIP
+{'id': 1, 'label': 'benign'}
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from provenance.errors import MalformedError
+from provenance.field import Digest
+from provenance.record import Record, Schema
+from storage import columnar
+from storage.order import GIVEN, NATURAL, find_files, natural_key
+from storage.reading import fail, reading, unchanged
+
+__all__ = ["Dataset", "Source", "SourceFile", "from_stream", "natural_key", "open_dataset"]
+
+
+class Source(Protocol):
+    """Records in a fixed order that can be read again and again."""
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        ...
+
+    @property
+    def schema(self) -> Schema:
+        """The logical schema that all its records fit."""
+        ...
+
+    def batches(self) -> Iterator[Sequence[Record]]:
+        """Yield all records, in order, in batches."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file as it was when the dataset was opened; `path` is relative, with `/` between names."""
+
+    path: str
+    size: int
+    sha256: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Records of one schema, from one or more sources in order."""
+
+    name: str
+    schema: Schema
+    order: str
+    files: tuple[SourceFile, ...]
+    sources: tuple[Source, ...] = field(repr=False)
+
+    def batches(self) -> Iterator[Sequence[Record]]:
+        """Yield all records in order, in batches; each call reads anew.
+
+        Raises:
+            MalformedError: Bad content, a file that changed since it was opened, or no record.
+            UnavailableError: A file could not be read just now.
+        """
+        empty = True
+        for source in self.sources:
+            for batch in source.batches():
+                empty = empty and not batch
+                yield batch
+        if empty:
+            raise fail(self.name, "an empty dataset", "a commitment needs at least one record")
+
+    def records(self) -> Iterator[Record]:
+        """Yield all records in order; see `batches`."""
+        for batch in self.batches():
+            yield from batch
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How files are read, where their names do not say it.
+
+    Attributes:
+        format: `parquet`, `arrow`, `csv` or `jsonl`, whatever the files are called.
+        include: Pattern that a file's name must match; files of a folder that do not are left out.
+        null: The CSV cell that stands for null; without it no cell is null.
+        delimiter: Between CSV cells; by default a comma, or a tab in `.tsv`.
+    """
+
+    format: str | None = None
+    include: str = "*"
+    null: str | None = None
+    delimiter: str | None = None
+
+
+DEFAULTS: Final = Options()
+ROWS: Final = "rows"
+FILES: Final = "files"
+_FORMATS: Final = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A source whose file must stay what it was when it was digested."""
+
+    source: Source
+    path: Path
+    before: os.stat_result
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def schema(self) -> Schema:
+        return self.source.schema
+
+    def batches(self) -> Iterator[Sequence[Record]]:
+        with unchanged(self.path, self.before):
+            yield from self.source.batches()
+
+
+def from_stream(stream: columnar.CStream, *, name: str = "table") -> Dataset:
+    """Return the rows of anything with `__arrow_c_stream__`: pyarrow, pandas, polars, datasets.
+
+    Raises:
+        MalformedError: A column that cannot be encoded exactly, or a reader that reads only once.
+    """
+    source = columnar.c_stream(stream, name)
+    return Dataset(name, source.schema, GIVEN, (), (source,))
+
+
+def open_dataset(
+    path: Path | Sequence[Path],
+    *,
+    schema: Schema | None = None,
+    order: str = NATURAL,
+    records: str = ROWS,
+    options: Options = DEFAULTS,
+) -> Dataset:
+    """Return the records of a file, of a folder's files, or of several files.
+
+    Args:
+        path: A file, a folder (searched to the bottom), or files one by one.
+        schema: Needed for CSV and JSONL; for others it must be what the files hold.
+        order: `natural/1`, or `given` for several files in the order in which they are named.
+        records: `rows`, or `files`: every file of a folder is one record, its path and its bytes.
+        options: What the files' names do not say.
+
+    Raises:
+        MalformedError: No files, an unknown format, files whose schemas differ.
+        UnavailableError: A file or folder could not be read just now.
+    """
+    root, found = _files(path, order, options, hidden=records == FILES)
+    sources: list[Source] = []
+    files: list[SourceFile] = []
+    for name in found:
+        before, digested = _digested(root / name, name)
+        source = _rows(root / name, schema, options)
+        sources.append(_Watched(source, root / name, before))
+        files.append(digested)
+    agreed = _agreed(sources)
+    return Dataset(root.name, agreed, order, tuple(files), tuple(sources))
+
+
+def _files(
+    path: Path | Sequence[Path], order: str, options: Options, *, hidden: bool
+) -> tuple[Path, list[str]]:
+    """Return a folder and the paths below it of all files, in order."""
+    if order not in (NATURAL, GIVEN):
+        raise MalformedError(f"unknown order {order!r}; choose {NATURAL!r} or {GIVEN!r}")
+    if isinstance(path, Path):
+        if not path.is_dir():
+            return path.parent, [path.name]
+        if order == GIVEN:
+            raise fail(str(path), "a folder gives no order", f"name the files, or use {NATURAL!r}")
+        return path, find_files(path, options.include, hidden=hidden)
+    return _listed(path, order)
+
+
+def _listed(paths: Sequence[Path], order: str) -> tuple[Path, list[str]]:
+    if not paths:
+        raise MalformedError("an empty list of files; name at least one")
+    absolute = [Path(os.path.abspath(path)) for path in paths]
+    root = Path(os.path.commonpath([path.parent for path in absolute]))
+    found = [path.relative_to(root).as_posix() for path in absolute]
+    if len(set(found)) != len(found):
+        raise MalformedError("the same file is named twice; name each once")
+    return root, found if order == GIVEN else sorted(found, key=natural_key)
+
+
+def _digested(path: Path, name: str) -> tuple[os.stat_result, SourceFile]:
+    with reading(str(path), "check the file"), path.open("rb") as file:
+        before = os.fstat(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").digest()
+    return before, SourceFile(name, before.st_size, Digest(digest))
+
+
+def _rows(path: Path, schema: Schema | None, options: Options) -> Source:
+    """Return the source of one file of rows."""
+    found = options.format or _FORMATS.get(path.suffix.lower())
+    if found == "parquet":
+        return columnar.parquet(path, str(path))
+    if found == "arrow":
+        return columnar.ipc(path, str(path))
+    known = ", ".join(_FORMATS)
+    raise fail(str(path), "a file of unknown format", f"leave it out, or rename it to {known}")
+
+
+def _agreed(sources: Sequence[Source]) -> Schema:
+    """Return the schema that all sources have, or raise MalformedError naming what differs."""
+    first = sources[0]
+    for source in sources[1:]:
+        if source.schema != first.schema:
+            raise fail(source.name, f"its schema differs from {first.name}", "make them agree")
+    return first.schema

@@ -1,0 +1,70 @@
+"""What goes wrong while a file is read, as one line that names the file and says what to do."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from provenance.errors import MalformedError, ProvenanceError, UnavailableError
+
+ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, NotImplementedError)
+"""What pyarrow raises, by its own classes or by those of Python that it reuses."""
+
+
+def fail(where: str, problem: str, remedy: str) -> MalformedError:
+    """Return the error for `where`, a file with a record or line where that applies."""
+    return MalformedError(f"{where}: {problem}; {remedy}")
+
+
+def first_line(error: BaseException) -> str:
+    """Return what `error` says, cut to one line that fits a terminal."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+@contextmanager
+def reading(where: str, remedy: str) -> Iterator[None]:
+    """Turn what pyarrow, the system or a decoder raises inside into errors that name `where`.
+
+    Raises:
+        MalformedError: No file, no permission, or content that is not what it should be.
+        UnavailableError: The system could not read it just now.
+    """
+    try:
+        yield
+    except ProvenanceError:
+        raise
+    except FileNotFoundError as error:
+        raise fail(where, "no such file", "check the path") from error
+    except PermissionError as error:
+        raise fail(where, "may not be read", "check its permissions") from error
+    except IsADirectoryError as error:
+        raise fail(where, "a folder, not a file", "name a file") from error
+    except ARROW_ERRORS as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise UnavailableError(f"{where}: cannot be read: {error.strerror}") from error
+        raise fail(where, first_line(error), remedy) from error
+
+
+@contextmanager
+def unchanged(path: Path, before: os.stat_result) -> Iterator[None]:
+    """Check, when the block ends, that the file is still the one that was digested."""
+    check = _same(path, before)
+    check()
+    yield
+    check()
+
+
+def _same(path: Path, before: os.stat_result) -> Callable[[], None]:
+    def check() -> None:
+        with reading(str(path), "open the dataset again"):
+            now = path.stat()
+        if _identity(now) != _identity(before):
+            raise fail(str(path), "changed since the dataset was opened", "open it again")
+
+    return check
+
+
+def _identity(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
