@@ -1,0 +1,252 @@
+"""Files that are there whole or not at all, and locks that say who holds them.
+
+A file or folder is written under a temporary name beside its place (`.NAME.xxxx.tmp`), flushed to
+the disk, and renamed. The writer holds a lock on the temporary name until then, so `sweep` can tell
+what a killed process left behind from what another is still writing.
+"""
+
+import errno
+import fcntl
+import os
+import shlex
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from provenance.errors import MalformedError, UnavailableError
+
+SUFFIX: Final = ".tmp"
+PATIENCE: Final = 30.0
+"""Seconds that a writer waits for another one by default."""
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Put a file of `data` at `path`, whole or not at all; it replaces what was there.
+
+    Raises:
+        UnavailableError: The disk is full, the folder cannot be written, …
+    """
+    with replacing(path, mode) as file:
+        file.write(data)
+
+
+def create_atomic(path: Path, data: bytes, mode: int = 0o644) -> bool:
+    """Put a file of `data` at `path` unless something is there; return whether this call did it.
+
+    Raises:
+        UnavailableError: As for `write_atomic`.
+    """
+    with told(path, "write"), _temporary(path, mode) as (file, temporary):
+        file.write(data)
+        _flush(file)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        _sync_folder(path.parent)
+    return True
+
+
+@contextmanager
+def replacing(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """Give a file to write, which takes the place of `path` when the block ends without error.
+
+    Raises:
+        UnavailableError: As for `write_atomic`.
+    """
+    with told(path, "write"), _temporary(path, mode) as (file, temporary):
+        yield file
+        _flush(file)
+        temporary.replace(path)
+        _sync_folder(path.parent)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder to fill, which becomes `path` when the block ends without error.
+
+    Raises:
+        FileExistsError: Something is at `path` already; it stays as it was.
+        UnavailableError: As for `write_atomic`.
+    """
+    with told(path, "write"):
+        held, temporary = _temporary_folder(path)
+        try:
+            yield temporary
+            os.fsync(held)
+            _rename_new(temporary, path)
+            _sync_folder(path.parent)
+        finally:
+            os.close(held)
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sweep(folder: Path) -> int:
+    """Remove what killed writers left in `folder`; return how many files and folders that were."""
+    removed = 0
+    for path in folder.glob(f".*{SUFFIX}"):
+        with suppress(FileNotFoundError, BlockingIOError):
+            held = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                removed += 1
+            finally:
+                os.close(held)
+    return removed
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Return what the file at `path` holds, at most `limit` bytes.
+
+    Raises:
+        MalformedError: Missing, unreadable, no regular file, or longer.
+        UnavailableError: The disk failed.
+    """
+    try:
+        # O_NONBLOCK: opening a pipe would otherwise wait for whoever writes to it.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise MalformedError(f"{path} is no regular file: name a file")
+            data = file.read(limit + 1)
+    except FileNotFoundError as error:
+        raise MalformedError(f"{path} is missing: check the name") from error
+    except PermissionError as error:
+        raise MalformedError(f"{path} may not be read by you: check its permissions") from error
+    except OSError as error:
+        raise UnavailableError(f"cannot read {path}: {error.strerror}") from error
+    if len(data) > limit:
+        raise MalformedError(f"{path} holds more than {limit} bytes, the most that is read here")
+    return data
+
+
+@contextmanager
+def locked(path: Path, *, wait: float = PATIENCE) -> Iterator[None]:
+    """Hold the lock file `path` while the block runs; it says who holds it.
+
+    Raises:
+        UnavailableError: Another process or thread held it for `wait` seconds, or filelock is not
+            installed.
+    """
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError as error:
+        raise UnavailableError("filelock is not installed: install the extra `registry`") from error
+    lock = FileLock(path, timeout=wait, mode=0o600)
+    with told(path, "lock"):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise UnavailableError(_held(path, wait)) from error
+    try:
+        with told(path, "lock"):
+            path.write_text(_holder())
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def told(path: Path, verb: str) -> Iterator[None]:
+    """Turn an OSError about `path` or its folder into an UnavailableError that names the remedy.
+
+    A failed write names no file. What names a file elsewhere, such as a source that the block
+    reads, is passed on as it is, and so is FileExistsError.
+    """
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.filename is not None and not _is_beside(error.filename, path):
+            raise
+        raise UnavailableError(f"cannot {verb} {path}: {_remedy(error)}") from error
+
+
+def _is_beside(name: str | bytes | int, path: Path) -> bool:
+    return isinstance(name, str) and Path(name).absolute().is_relative_to(path.absolute().parent)
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in _FULL:
+        return "the disk, quota or size limit is full; free space and run this again"
+    if error.errno in _FORBIDDEN:
+        return "no permission; check who owns the folder and whether it may be written"
+    if error.errno == errno.ENOENT:
+        return "its folder is missing; was it deleted? `rootline init` makes it again"
+    return error.strerror or str(error)
+
+
+@contextmanager
+def _temporary(path: Path, mode: int) -> Iterator[tuple[BinaryIO, Path]]:
+    """Give a new locked file beside `path`, which is gone when the block ends."""
+    descriptor, name = tempfile.mkstemp(SUFFIX, f".{path.name}.", path.parent)
+    while not _is_held(descriptor):
+        os.close(descriptor)
+        descriptor, name = tempfile.mkstemp(SUFFIX, f".{path.name}.", path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            yield file, temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _temporary_folder(path: Path) -> tuple[int, Path]:
+    """Return a new locked folder beside `path`, and the descriptor that holds the lock."""
+    while True:
+        temporary = Path(tempfile.mkdtemp(SUFFIX, f".{path.name}.", path.parent))
+        with suppress(FileNotFoundError):
+            descriptor = os.open(temporary, os.O_RDONLY)
+            if _is_held(descriptor):
+                return descriptor, temporary
+            os.close(descriptor)
+
+
+def _is_held(descriptor: int) -> bool:
+    """Lock a new temporary name; False if `sweep` came first and removed it."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return os.fstat(descriptor).st_nlink > 0
+
+
+def _flush(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _rename_new(temporary: Path, path: Path) -> None:
+    try:
+        temporary.rename(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise FileExistsError(errno.EEXIST, "is there already", str(path)) from error
+        raise
+
+
+def _holder() -> str:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return f"process {os.getpid()} since {since}: {shlex.join(sys.argv)[:200]}\n"
+
+
+def _held(path: Path, wait: float) -> str:
+    holder = ""
+    with suppress(OSError):
+        holder = path.read_text(errors="replace").strip()
+    return f"{path} is locked by {holder or 'another process'}; waited {wait:g} s: try again later"
