@@ -62,16 +62,26 @@ def decode(data: bytes, *, limit: int = MAX_BYTES) -> dict[str, Json]:
         MalformedError: Too long, no JSON object, too deep, duplicate keys, trailing bytes, or
             another spelling than RFC 8785's.
     """
+    value = decode_loose(data, limit=limit)
+    if encode(value) != data:
+        raise MalformedError("not in canonical form (RFC 8785): other spelling, order or spaces")
+    return value
+
+
+def decode_loose(data: bytes, *, limit: int = MAX_BYTES) -> dict[str, Json]:
+    """Return the object that `data` writes in any spelling, as people do in files of their own.
+
+    Raises:
+        MalformedError: Too long, no JSON object, too deep, duplicate keys, or trailing bytes.
+    """
     if len(data) > limit:
         raise MalformedError(f"a document of {len(data)} bytes; at most {limit} are read")
     try:
         value = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, ValueError) as error:
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
         raise MalformedError(f"not JSON: {error}") from error
     if not isinstance(value, dict):
         raise MalformedError("the outermost JSON value must be an object")
-    if encode(value) != data:
-        raise MalformedError("not in canonical form (RFC 8785): other spelling, order or spaces")
     return value
 
 

@@ -1,0 +1,113 @@
+"""Which blocks an auditor may believe: those that hang on an anchor of his policy.
+
+Downwards from the anchor every block is fixed by its successor's `previous`. Upwards a block counts
+only if it names the block below as its previous one, is signed by the validators that the block
+below announced, and the anchor is within the trusting period at the time of the check: after that,
+keys that validators have given up could sign another history.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from provenance.errors import UnavailableError, VerificationError
+from provenance.field import Digest
+from provenance.receipt import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A block that the auditor knows from elsewhere."""
+
+    ledger: str
+    chain: str
+    height: int
+    hash: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The believed blocks of one chain by height; `limits` says why others are not believed."""
+
+    anchor: Anchor
+    believed: Mapping[int, Block]
+    limits: tuple[str, ...]
+
+    def at(self, height: int) -> Block:
+        """Return the believed block at `height`, or raise UnavailableError."""
+        if height not in self.believed:
+            why = "; ".join(self.limits) or "the evidence holds no block of that height"
+            raise UnavailableError(
+                f"block {height} of {self.anchor.chain} does not hang on the policy's anchor: {why}"
+            )
+        return self.believed[height]
+
+
+def believe(
+    linked: Sequence[Block], signed: Sequence[Block], anchor: Anchor, now: int, trusting: int
+) -> Blocks:
+    """Return the blocks that hang on `anchor`.
+
+    Args:
+        linked: Blocks read from plain headers; their hashes are computed, nothing else is known.
+        signed: Blocks whose commit signatures were verified against their own validators.
+        anchor: From the policy.
+        now: Time of the check, nanoseconds since 1970, UTC.
+        trusting: Trusting period, nanoseconds.
+
+    Raises:
+        VerificationError: Two blocks for one height that both claim to be the anchor's, or another
+            block than the anchor at its height.
+    """
+    by_hash = {block.hash: block for block in (*linked, *signed) if block.chain == anchor.chain}
+    start = by_hash.get(anchor.hash)
+    if start is None:
+        if any(block.height == anchor.height for block in by_hash.values()):
+            raise VerificationError(
+                f"{anchor.chain}: the evidence has another block {anchor.height} than the anchor "
+                f"{anchor.hash.hex()[:16]}…"
+            )
+        return Blocks(anchor, {}, (f"the anchor's block {anchor.height} is not in the evidence",))
+    if start.height != anchor.height:
+        raise VerificationError(f"{anchor.chain}: the anchor's block has height {start.height}")
+    believed, limits = _downwards(start, by_hash)
+    above, why = _upwards(start, signed, now, trusting)
+    return Blocks(anchor, {**believed, **above}, (*limits, *why))
+
+
+def _downwards(
+    start: Block, by_hash: Mapping[Digest, Block]
+) -> tuple[dict[int, Block], tuple[str, ...]]:
+    believed, block = {start.height: start}, start
+    while block.previous is not None and block.previous in by_hash:
+        below = by_hash[block.previous]
+        if below.height != block.height - 1:
+            raise VerificationError(f"block {block.height} follows a block {below.height}")
+        believed[below.height] = block = below
+    return believed, () if block.height == 1 else (f"the links end at block {block.height}",)
+
+
+def _upwards(
+    start: Block, signed: Sequence[Block], now: int, trusting: int
+) -> tuple[dict[int, Block], tuple[str, ...]]:
+    higher = [b for b in signed if b.height > start.height and b.chain == start.chain]
+    if not higher:
+        return {}, ()
+    if not start.time <= now <= start.time + trusting:
+        return {}, ("the anchor is older than the trusting period, so nothing above it counts",)
+    believed, block = {}, start
+    while following := [b for b in higher if _follows(b, block)]:
+        if len({b.hash for b in following}) > 1:
+            raise VerificationError(
+                f"{start.chain}: two signed blocks for height {following[0].height}: an equivocation"
+            )
+        block = following[0]
+        believed[block.height] = block
+    return believed, (f"the signed blocks end at {block.height}",)
+
+
+def _follows(block: Block, below: Block) -> bool:
+    return (
+        block.height == below.height + 1
+        and block.previous == below.hash
+        and block.validators == below.next_validators
+    )

@@ -1,0 +1,107 @@
+"""Commitment -> signed statement; envelope -> trusted statement.
+
+The signature is verified before the payload is parsed, and the commitment inside must name the key
+that signed it, so that nobody can sign another's commitment as his own.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from provenance import canonical, envelope, statement
+from provenance.dataset import DatasetCommitment
+from provenance.envelope import Envelope, PublicKey, Signer
+from provenance.errors import VerificationError
+from provenance.field import Digest
+from provenance.membership import MembershipClaim
+from provenance.training import Run, RunStart
+
+Commitment = DatasetCommitment | RunStart | Run | MembershipClaim
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A verified envelope: who signed which commitment. `digest` names the envelope's bytes."""
+
+    digest: Digest
+    envelope: bytes
+    key: PublicKey
+    kind: str
+    name: str
+    commitment: Commitment
+
+    @property
+    def subject(self) -> Digest:
+        """Digest of the commitment."""
+        return self.commitment.digest
+
+
+def attest(commitment: Commitment, signer: Signer) -> Envelope:
+    """Return a signed statement about `commitment`, whose issuer must be the signer's key."""
+    if commitment.issuer != signer.public_key.key_id:
+        raise VerificationError("a commitment is signed only by the issuer that it names")
+    payload = statement.write(_kind(commitment), _name(commitment), commitment.json)
+    return envelope.seal(statement.PAYLOAD_TYPE, payload, signer)
+
+
+def verify(data: bytes, trusted: Iterable[PublicKey]) -> Attestation:
+    """Return the attestation in the envelope bytes `data`.
+
+    Raises:
+        MalformedError: Envelope, statement or commitment is not in its one form.
+        SignatureError: Not signed by one of `trusted`.
+        VerificationError: The commitment names another issuer, or the subject another digest.
+    """
+    sealed = envelope.parse(data)
+    payload, key = envelope.verified_payload(sealed, statement.PAYLOAD_TYPE, trusted)
+    claimed = statement.parse(payload)
+    commitment = parse_commitment(claimed.kind, claimed.predicate)
+    if commitment.issuer != key.key_id:
+        raise VerificationError(
+            f"{claimed.name}: the commitment names issuer {commitment.issuer[:16]}…, "
+            f"but key {key.key_id[:16]}… signed it"
+        )
+    if claimed.name != _name(commitment):
+        raise VerificationError(
+            f"the subject is called {claimed.name!r}, not {_name(commitment)!r}"
+        )
+    return Attestation(canonical.digest(data), data, key, claimed.kind, claimed.name, commitment)
+
+
+def parse_commitment(kind: str, predicate: bytes) -> Commitment:
+    """Return the commitment of a known kind that `predicate` writes, or raise MalformedError."""
+    parsers = {
+        "dataset": DatasetCommitment.parse,
+        "start": RunStart.parse,
+        "run": Run.parse,
+        "membership": MembershipClaim.parse,
+    }
+    return parsers[kind](predicate)
+
+
+def issuer_of(data: bytes) -> str:
+    """Return the key id that an envelope names; a hint, nothing is verified."""
+    return envelope.parse(data).key_id
+
+
+def _kind(commitment: Commitment) -> str:
+    match commitment:
+        case DatasetCommitment():
+            return "dataset"
+        case RunStart():
+            return "start"
+        case Run():
+            return "run"
+        case MembershipClaim():
+            return "membership"
+
+
+def _name(commitment: Commitment) -> str:
+    match commitment:
+        case DatasetCommitment():
+            return commitment.label
+        case RunStart():
+            return commitment.name
+        case Run():
+            return f"run-{commitment.start.hex()[:32]}"
+        case MembershipClaim():
+            return f"membership-{commitment.dataset.hex()[:32]}"

@@ -1,0 +1,74 @@
+"""Evidence + policy -> verdict: every check is made, and every finding is told.
+
+The audit opens no file, asks no network and reads no clock: bytes, policy, verifiers and the time of
+the check come in, a verdict goes out. An error in one check is a finding and no end.
+"""
+
+from provenance.audit.case import Case, Verifiers
+from provenance.audit.datasets import anchored, check_datasets, check_openings
+from provenance.audit.ledger import published
+from provenance.audit.proofs import check_exclusions, check_memberships
+from provenance.audit.runs import check_runs
+from provenance.errors import ProvenanceError, UnavailableError
+from provenance.evidence import read, verify_manifest
+from provenance.findings import Finding, Level, Outcome, Verdict
+from provenance.policy import Policy, Requirement
+
+__all__ = ["Case", "Verifiers", "audit"]
+
+
+def audit(data: bytes, policy: Policy, verifiers: Verifiers, now: int) -> Verdict:
+    """Return the verdict on a bundle file.
+
+    Args:
+        data: The bundle's bytes.
+        policy: Whom the auditor trusts, and what must hold.
+        verifiers: For the ledgers and proofs that the bundle may hold.
+        now: Time of the check, nanoseconds since 1970, UTC.
+
+    Raises:
+        MalformedError: The file is no bundle at all; there is nothing to have a verdict on.
+    """
+    case = Case(read(data), policy, verifiers, now)
+    try:
+        _examine(case)
+    except UnavailableError as error:
+        case.unknown("evidence", "bundle", str(error))
+    except ProvenanceError as error:
+        case.fails("evidence", "bundle", str(error))
+    findings = tuple(case.findings)
+    required = tuple(_required(item, findings) for item in policy.require)
+    return Verdict(policy.name, findings, required)
+
+
+def _examine(case: Case) -> None:
+    manifest = verify_manifest(case.bundle, case.policy.keys())
+    case.holds(
+        "evidence",
+        "bundle",
+        Level.L1,
+        f"{len(manifest.members)} members, as their signed list says",
+        rests_on=("the issuer's key",),
+    )
+    log = published(case)
+    found = anchored(case, log)
+    check_datasets(case, log, found)
+    check_openings(case, found)
+    check_exclusions(case, found)
+    check_memberships(case, found)
+    check_runs(case, log, found)
+
+
+def _required(item: Requirement, findings: tuple[Finding, ...]) -> Finding:
+    about = [f for f in findings if f.claim == item.claim and item.subject in ("*", f.subject)]
+    good = [f for f in about if f.outcome is Outcome.HOLDS and f.level and f.level >= item.level]
+    if any(f.outcome is Outcome.FAILS for f in about):
+        outcome, words = Outcome.FAILS, "a check of it failed"
+    elif good and not any(f.outcome is Outcome.UNKNOWN for f in about):
+        outcome, words = Outcome.HOLDS, f"found at {max(f.level for f in good if f.level)}"
+    elif about:
+        best = max((f.level for f in about if f.level), default=None)
+        outcome, words = Outcome.UNKNOWN, f"found only at {best}" if best else about[0].reason
+    else:
+        outcome, words = Outcome.UNKNOWN, "the evidence says nothing of it"
+    return Finding(item.claim, item.subject, outcome, words, item.level)

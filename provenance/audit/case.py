@@ -1,0 +1,71 @@
+"""What the checks of one audit share: evidence, policy, verifiers, and where findings go."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from provenance.errors import MalformedError, UnavailableError, VerificationError
+from provenance.evidence import Bundle
+from provenance.findings import Finding, Level, Outcome
+from provenance.policy import Policy
+from provenance.proof import ProofVerifier
+from provenance.receipt import LedgerVerifier
+
+
+@dataclass(frozen=True, slots=True)
+class Verifiers:
+    """The two kinds of verifier that an audit needs besides the core, by name."""
+
+    ledgers: Mapping[str, LedgerVerifier]
+    provers: Mapping[str, ProofVerifier]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One audit.
+
+    Attributes:
+        bundle: The evidence, read but not believed.
+        policy: The auditor's own.
+        verifiers: For ledgers and for zero-knowledge proofs.
+        now: Time of the check, nanoseconds since 1970, UTC.
+        findings: What has been found so far, in order.
+    """
+
+    bundle: Bundle
+    policy: Policy
+    verifiers: Verifiers
+    now: int
+    findings: list[Finding] = field(default_factory=list)
+
+    def holds(  # the report shows each of these
+        self,
+        claim: str,
+        subject: str,
+        level: Level,
+        reason: str,
+        *,
+        rests_on: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        """Add a finding that `claim` about `subject` holds at `level`."""
+        self.findings.append(Finding(claim, subject, Outcome.HOLDS, reason, level, rests_on, notes))
+
+    def fails(self, claim: str, subject: str, reason: str) -> None:
+        """Add a finding that `claim` about `subject` is false."""
+        self.findings.append(Finding(claim, subject, Outcome.FAILS, reason))
+
+    def unknown(self, claim: str, subject: str, reason: str) -> None:
+        """Add a finding that it could not be told whether `claim` about `subject` holds."""
+        self.findings.append(Finding(claim, subject, Outcome.UNKNOWN, reason))
+
+    def attempt(self, claim: str, subject: str, check: Callable[[], None]) -> bool:
+        """Run `check` and return whether it passed; an error becomes a finding and is no end."""
+        try:
+            check()
+        except (MalformedError, VerificationError) as error:
+            self.fails(claim, subject, str(error))
+        except UnavailableError as error:
+            self.unknown(claim, subject, str(error))
+        else:
+            return True
+        return False

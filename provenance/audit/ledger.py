@@ -1,0 +1,273 @@
+"""Blocks, receipts and the log: which batch headers are believed to be published, and where."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from provenance import checkpoint
+from provenance.anchor import Anchor, Blocks, believe
+from provenance.audit.case import Case
+from provenance.canonical import Fields, JsonObject
+from provenance.canonical import digest as document_digest
+from provenance.checkpoint import Checkpoint
+from provenance.errors import MalformedError, ProvenanceError, UnavailableError, VerificationError
+from provenance.findings import Level
+from provenance.history import History, Sighting, examine
+from provenance.log import Genesis, SealedHeader, verify_entries, verify_header
+from provenance.receipt import Block, LedgerVerifier, Receipt
+
+BLOCKS_KIND = "rootline/blocks/v1"
+MAX_BLOCKS = 2**20
+SECOND = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The issuer's log as far as this evidence shows it.
+
+    Attributes:
+        genesis: Where the log is posted, and whose it is.
+        history: Headers in order, and what they publish.
+        blocks: Believed blocks of the log's chain.
+        posted: The block in which each header was shown to stand, by sequence number.
+        checkpoint: A monitor's checkpoint that was found to speak for this log, or None.
+    """
+
+    genesis: Genesis
+    history: History
+    blocks: Blocks
+    posted: Mapping[int, Block]
+    checkpoint: Checkpoint | None
+
+    def block_of(self, sequence: int) -> Block:
+        """Return the block that holds a header, or raise UnavailableError."""
+        if sequence not in self.posted:
+            raise UnavailableError(f"batch {sequence} has no receipt that could be verified")
+        return self.posted[sequence]
+
+    @property
+    def is_self_hosted(self) -> bool:
+        """Whether the ledger's operator could have rewritten order and blocks."""
+        return self.genesis.ledger != "celestia"
+
+
+def published(case: Case) -> Published:
+    """Return the log that the evidence shows; what is wrong with it becomes findings.
+
+    Raises:
+        ProvenanceError: There is no log to speak of: no headers, another log than the policy's,
+            or no anchor for its chain.
+    """
+    sealed = _headers(case)
+    genesis = sealed[0].header.genesis
+    if genesis is None:
+        raise MalformedError("the log in the bundle does not begin with its first header")
+    anchor, verifier = _anchor(case, genesis), _verifier(case, genesis)
+    blocks = _blocks(case, anchor, verifier)
+    posted = _receipts(case, sealed, genesis, blocks, verifier)
+    history = _history(case, sealed, posted)
+    found = _checkpoint(case, history, blocks)
+    return Published(genesis, history, blocks, posted, found)
+
+
+def _headers(case: Case) -> list[SealedHeader]:
+    members = case.bundle.under("log")
+    if not members:
+        raise MalformedError("the bundle holds no log: not one batch header")
+    keys = case.policy.keys()
+    sealed = [verify_header(data, keys) for _, data in sorted(members.items())]
+    for name, item in zip(sorted(members), sealed, strict=True):
+        if item.header.sequence != int(name):
+            raise MalformedError(f"log/{name}.json holds header {item.header.sequence}")
+    log = sealed[0].header.log_id
+    if log not in case.policy.logs:
+        raise VerificationError(f"the policy does not know log {log.hex()[:16]}…")
+    _check_owner(case, sealed)
+    return sealed
+
+
+def _check_owner(case: Case, sealed: Sequence[SealedHeader]) -> None:
+    owner = case.policy.issuer(sealed[0].key)
+    for item in sealed:
+        issuer = case.policy.issuer(item.key)
+        if owner is None or issuer is None or issuer.name != owner.name:
+            raise VerificationError(
+                f"batch {item.header.sequence} is signed by another issuer than the log's first"
+            )
+
+
+def _anchor(case: Case, genesis: Genesis) -> Anchor:
+    for anchor in case.policy.anchors:
+        if (anchor.ledger, anchor.chain) == (genesis.ledger, genesis.chain):
+            return anchor
+    raise UnavailableError(
+        f"the policy has no anchor for {genesis.ledger} chain {genesis.chain!r}; an anchor that "
+        "only the evidence names does not count"
+    )
+
+
+def _verifier(case: Case, genesis: Genesis) -> LedgerVerifier:
+    verifier = case.verifiers.ledgers.get(genesis.ledger)
+    if verifier is None:
+        raise UnavailableError(f"no verifier here for ledger {genesis.ledger!r}")
+    return verifier
+
+
+def _blocks(case: Case, anchor: Anchor, verifier: LedgerVerifier) -> Blocks:
+    data = case.bundle.members.get("blocks.json")
+    if data is None:
+        raise UnavailableError("the bundle holds no block headers, so no receipt has an anchor")
+    fields = Fields.parse(data, BLOCKS_KIND, limit=2**28)
+    fields.constant("ledger", anchor.ledger)
+    fields.constant("chain", anchor.chain)
+    plain = [item.members for item in fields.objects("linked", MAX_BLOCKS)]
+    extended = [item.members for item in fields.objects("signed", MAX_BLOCKS)]
+    fields.done()
+    linked = [verifier.linked_block(header) for header in plain]
+    signed = [verifier.signed_block(header) for header in extended]
+    _check_order(linked)
+    _check_order(signed)
+    trusting = case.policy.trusting_seconds * SECOND
+    return believe(linked, signed, anchor, case.now, trusting)
+
+
+def _check_order(blocks: Sequence[Block]) -> None:
+    heights = [block.height for block in blocks]
+    if heights != sorted(set(heights)):
+        raise MalformedError("blocks.json: heights must rise, each once")
+
+
+def _receipts(
+    case: Case,
+    sealed: Sequence[SealedHeader],
+    genesis: Genesis,
+    blocks: Blocks,
+    verifier: LedgerVerifier,
+) -> dict[int, Block]:
+    posted: dict[int, Block] = {}
+    for name, data in case.bundle.under("receipts").items():
+        sequence = int(name)
+
+        def check(sequence: int = sequence, data: bytes = data) -> None:
+            receipt = Receipt.parse(data)
+            if sequence >= len(sealed) or receipt.blob != sealed[sequence].envelope:
+                raise VerificationError(f"receipt {sequence} is for another header")
+            posted[sequence] = _block_of(receipt, genesis, blocks, verifier)
+            _check_key(case, sealed[sequence], posted[sequence])
+
+        if not case.attempt("log", f"batch {sequence}", check):
+            posted.pop(sequence, None)
+    return posted
+
+
+def _block_of(
+    receipt: Receipt, genesis: Genesis, blocks: Blocks, verifier: LedgerVerifier
+) -> Block:
+    place = (receipt.ledger, receipt.chain, receipt.namespace)
+    if place != (genesis.ledger, genesis.chain, genesis.namespace):
+        raise VerificationError("the receipt is for another ledger, chain or namespace")
+    block = verifier.signed_block(receipt.header)
+    if (block.chain, block.height) != (receipt.chain, receipt.height):
+        raise VerificationError("the receipt's block header is of another chain or height")
+    believed = blocks.at(receipt.height)
+    if believed.hash != block.hash:
+        raise VerificationError(
+            f"block {receipt.height}: the receipt has header {block.hash.hex()[:16]}…, the anchor "
+            f"leads to {believed.hash.hex()[:16]}…: the ledger's history was rewritten"
+        )
+    verifier.verify_inclusion(receipt, block)
+    return block
+
+
+def _check_key(case: Case, sealed: SealedHeader, block: Block) -> None:
+    issuer = case.policy.issuer(sealed.key)
+    if issuer is None or not issuer.is_good(block.chain, block.height):
+        raise VerificationError(
+            f"batch {sealed.header.sequence}: its key is not good for block {block.height} of "
+            f"{block.chain}"
+        )
+
+
+def _history(case: Case, sealed: Sequence[SealedHeader], posted: Mapping[int, Block]) -> History:
+    blobs = case.bundle.under("entries")
+    sightings = []
+    for item in sealed:
+        sequence = item.header.sequence
+        blob = blobs.pop(f"{sequence:010d}", None)
+        entries = None if blob is None else verify_entries(item.header, blob)
+        height = posted[sequence].height if sequence in posted else None
+        sightings.append(Sighting(item, height, entries))
+    if blobs:
+        raise MalformedError(f"entries/{min(blobs)}.bin belongs to no header in the bundle")
+    opened = {document_digest(data): data for data in case.bundle.under("attestations").values()}
+    history = examine(sightings, case.policy.keys(), opened)
+    for problem in history.problems:
+        case.fails("log", problem.subject, f"{problem.kind}: {problem.words}")
+    return history
+
+
+def _checkpoint(case: Case, history: History, blocks: Blocks) -> Checkpoint | None:
+    subject = history.headers[0].sealed.header.log_id.hex()[:16]
+    best: Checkpoint | None = None
+    reasons = []
+    for name, data in case.bundle.under("checkpoints").items():
+        try:
+            found = checkpoint.verify(data, case.policy.monitors)
+            _check_checkpoint(found, name, data, history, blocks)
+            best = found if best is None or found.last > best.last else best
+        except UnavailableError as error:
+            reasons.append(str(error))
+        except ProvenanceError as error:
+            case.fails("log", subject, f"checkpoint {name[:16]}…: {error}")
+    if best is None:
+        words = "; ".join(reasons) or "no checkpoint by a monitor whom the policy names"
+        case.unknown("log", subject, f"whether the log has a fork or a gap is unknown: {words}")
+    elif not history.problems:
+        case.holds(
+            "log",
+            subject,
+            Level.L1,
+            f"headers 0 to {best.sequence} are one chain, seen by a monitor up to block {best.last}",
+            rests_on=("the monitor's key", f"anchor {blocks.anchor.hash.hex()[:16]}…"),
+        )
+    return best
+
+
+def _check_checkpoint(
+    found: Checkpoint, name: str, data: bytes, history: History, blocks: Blocks
+) -> None:
+    headers = [sighting.sealed.header for sighting in history.headers]
+    if document_digest(data).hex() != name:
+        raise MalformedError("its name is not its digest")
+    if (found.chain, found.log) != (blocks.anchor.chain, headers[0].log_id):
+        raise VerificationError("it speaks of another chain or log")
+    if found.sequence >= len(headers):
+        raise UnavailableError("its head is beyond the headers in the bundle")
+    if headers[found.sequence].digest != found.head:
+        raise VerificationError(
+            f"the monitor saw another header {found.sequence} than the bundle has: a fork"
+        )
+    if found.sequence != len(headers) - 1:
+        raise UnavailableError(
+            f"it speaks for headers up to {found.sequence}, the bundle goes on to {len(headers) - 1}"
+        )
+    first = history.headers[0].height
+    if first is not None and found.first > first:
+        raise VerificationError("it begins after the log's first header")
+    if blocks.at(found.last).hash != found.block:
+        raise VerificationError(f"it saw another block {found.last} than the anchor leads to")
+    highest = max((s.height or 0 for s in history.headers), default=0)
+    if highest > found.last:
+        raise UnavailableError("a receipt lies above the heights that it scanned")
+
+
+def blocks_document(
+    ledger: str, chain: str, linked: Sequence[JsonObject], signed: Sequence[JsonObject]
+) -> JsonObject:
+    """Return the member blocks.json: plain headers that link, extended ones above an anchor."""
+    return {
+        "kind": BLOCKS_KIND,
+        "ledger": ledger,
+        "chain": chain,
+        "linked": list(linked),
+        "signed": list(signed),
+    }

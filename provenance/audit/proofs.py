@@ -1,0 +1,168 @@
+"""Zero-knowledge proofs and index proofs: what they show, and what they rest on."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from provenance.audit.case import Case
+from provenance.audit.datasets import Anchored, dataset_of
+from provenance.canonical import Fields, Json, JsonObject
+from provenance.canonical import digest as document_digest
+from provenance.dataset import DatasetCommitment
+from provenance.errors import MalformedError, UnavailableError, VerificationError
+from provenance.exclusion_proof import (
+    AbsenceProof,
+    IndexEntry,
+    PresenceProof,
+    verify_absence,
+    verify_presence,
+)
+from provenance.field import Digest
+from provenance.findings import Level
+from provenance.membership import MembershipClaim
+from provenance.proof import Proof, context, membership_public
+
+EXCLUSION_KIND: Final = "rootline/exclusion/v1"
+
+
+def check_memberships(case: Case, found: Mapping[Digest, Anchored]) -> None:
+    """Add a finding for each membership claim that is published."""
+    proofs = case.bundle.under("proofs")
+    for item in found.values():
+        claim = item.attestation.commitment
+        if isinstance(claim, MembershipClaim):
+            data = proofs.pop(claim.proof.hex(), None)
+            _check_membership(case, item, claim, data, found)
+    for name in proofs:
+        case.fails("membership", f"proof {name[:16]}", "no published claim belongs to this proof")
+
+
+def _check_membership(
+    case: Case,
+    item: Anchored,
+    claim: MembershipClaim,
+    data: bytes | None,
+    found: Mapping[Digest, Anchored],
+) -> None:
+    names: list[str] = []
+    proofs: list[Proof] = []
+
+    def check() -> None:
+        dataset = dataset_of(claim.dataset, found)
+        names.append(dataset.label)
+        proofs.append(_verified(case, claim, data, dataset))
+
+    passed = case.attempt("membership", item.attestation.name, check)
+    if not passed:
+        return
+    proof, label = proofs[0], names[0]
+    trusted = proof.srs in case.policy.srs
+    reason = "the proof verifies, and every public value is the expected one"
+    weak = "its SRS was made locally and is INSECURE: whoever made it can forge proofs"
+    case.holds(
+        "membership",
+        label,
+        Level.L4 if trusted else Level.L1,
+        reason if trusted else f"{reason}; but {weak}, so the claim is worth a signature",
+        rests_on=(
+            f"dataset {label} (L1)",
+            f"SRS {proof.srs.hex()[:16]}…" + ("" if trusted else ", accepted by nobody"),
+            f"{proof.backend} {proof.backend_version}",
+            f"verifying key {proof.verifying_key.hex()[:16]}…, named by the policy",
+        ),
+        notes=(f"circuit {proof.circuit}", f"blinded leaf {claim.blinded_leaf.hex}"),
+    )
+
+
+def _verified(
+    case: Case, claim: MembershipClaim, data: bytes | None, dataset: DatasetCommitment
+) -> Proof:
+    if data is None:
+        raise UnavailableError("the published claim's proof is not in the evidence")
+    if document_digest(data) != claim.proof:
+        raise VerificationError("the proof is not the one that the claim names")
+    proof = Proof.parse(data)
+    if proof.circuit != claim.circuit:
+        raise VerificationError(f"the proof is of circuit {proof.circuit}, not {claim.circuit}")
+    if (claim.issuer, claim.log) != (dataset.issuer, dataset.log):
+        raise VerificationError("the claim is about another issuer's or log's dataset")
+    if proof.verifying_key not in case.policy.verifying_keys:
+        raise UnavailableError("the policy does not name the proof's verifying key")
+    expected = membership_public(
+        circuit=claim.circuit,
+        root=dataset.root,
+        chunk_count=dataset.chunks,
+        blinded_leaf=claim.blinded_leaf,
+        blinded_index=claim.blinded_index,
+        context=context(claim.context),
+    )
+    if proof.public != expected:
+        raise VerificationError("the proof's public values are not those of the claim")
+    _verifier(case, proof)
+    return proof
+
+
+def _verifier(case: Case, proof: Proof) -> None:
+    verifier = case.verifiers.provers.get(proof.backend)
+    if verifier is None:
+        raise UnavailableError(f"no verifier here for proofs by {proof.backend!r}")
+    artifacts = {Digest.parse(name): data for name, data in case.bundle.under("circuits").items()}
+    if any(document_digest(data) != name for name, data in artifacts.items()):
+        raise MalformedError("a circuit artifact's name is not its digest")
+    verifier.verify(proof, artifacts)
+
+
+def check_exclusions(case: Case, found: Mapping[Digest, Anchored]) -> None:
+    """Add a finding for each proof of absence or presence in an exclusion index."""
+    for name, data in case.bundle.under("exclusions").items():
+        case.attempt(
+            "absence",
+            name[:16],
+            lambda name=name, data=data: _check_exclusion(case, name, data, found),
+        )
+
+
+def _check_exclusion(case: Case, name: str, data: bytes, found: Mapping[Digest, Anchored]) -> None:
+    if document_digest(data).hex() != name:
+        raise MalformedError("an index proof's name is not its digest")
+    fields = Fields.parse(data, EXCLUSION_KIND)
+    dataset = dataset_of(fields.digest("dataset"), found)
+    number = fields.integer("index", 0, len(dataset.indexes) - 1)
+    value, absent = fields.text("value"), fields.boolean("absent")
+    proof = fields.take("proof")
+    fields.done()
+    entry = dataset.indexes[number]
+    reveals = _verify_index(entry, value, proof, absent=absent)
+    claim = "absence" if absent else "presence"
+    case.holds(
+        claim,
+        f"{dataset.label}[{entry.field}]={value}",
+        Level.L0,
+        f"its key is {'not ' if absent else ''}in the index ({entry.normaliser}, {entry.keys} keys); "
+        "that the index holds the dataset's records is only declared, which caps the claim",
+        rests_on=(f"dataset {dataset.label} (L1)", "the index's equality with the records (L0)"),
+        notes=(reveals,),
+    )
+
+
+def _verify_index(entry: IndexEntry, value: str, proof: Json, *, absent: bool) -> str:
+    if absent:
+        absence = AbsenceProof.from_json(proof)
+        verify_absence(value, absence, entry)
+        return absence.reveals
+    presence = PresenceProof.from_json(proof)
+    verify_presence(value, presence, entry)
+    return presence.reveals
+
+
+def exclusion_document(
+    dataset: Digest, index: int, value: str, proof: Json, *, absent: bool
+) -> JsonObject:
+    """Return the member that proves absence or presence of a value in an index."""
+    return {
+        "kind": EXCLUSION_KIND,
+        "dataset": dataset.hex(),
+        "index": index,
+        "value": value,
+        "absent": absent,
+        "proof": proof,
+    }

@@ -1,0 +1,220 @@
+"""Claims about training runs: announced before, registered after, in which order, and replayed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from provenance.audit.case import Case
+from provenance.audit.datasets import Anchored, dataset_of, rfc3339
+from provenance.audit.ledger import Published
+from provenance.audit.steps import Replayed, replayed
+from provenance.errors import ProvenanceError, UnavailableError, VerificationError
+from provenance.field import Digest
+from provenance.findings import Level
+from provenance.replay import INITIAL, OPTIMISER, SAMPLER, detection
+from provenance.training import Run, RunStart
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A run statement and the start that it names, both shown to be published."""
+
+    start: RunStart
+    run: Run
+    start_at: Anchored
+    run_at: Anchored
+
+
+def check_runs(case: Case, log: Published, found: Mapping[Digest, Anchored]) -> None:
+    """Add what the evidence shows about each run, finished or not."""
+    finished = set()
+    for item in found.values():
+        if isinstance(item.attestation.commitment, Run):
+            finished.add(item.attestation.commitment.start)
+            _check_run(case, log, item, item.attestation.commitment, found)
+    known = {run.start for _, run in log.history.runs()} | finished
+    for sequence, start in log.history.starts():
+        if start.digest not in known:
+            case.unknown(
+                "run", start.name, f"announced in batch {sequence} and not registered: unfinished"
+            )
+
+
+def _check_run(
+    case: Case, log: Published, item: Anchored, run: Run, found: Mapping[Digest, Anchored]
+) -> None:
+    start_at = found.get(run.start)
+    subject = item.attestation.name
+    if start_at is None or not isinstance(start_at.attestation.commitment, RunStart):
+        case.unknown("run", subject, f"its start {run.start.hex()[:16]}… is not in the evidence")
+        return
+    start = start_at.attestation.commitment
+    registered = Registered(start, run, start_at, item)
+    if not case.attempt("run", start.name, lambda: _check_registered(case, registered)):
+        return
+    metrics = ", ".join(f"{name}: {value}" for name, value in sorted(run.metrics.items()))
+    case.holds(
+        "run",
+        start.name,
+        Level.L1,
+        f"announced in block {start_at.block.height}, registered in block {item.block.height}; "
+        f"{run.transcript.steps} steps; declared metrics (L0): {metrics or 'none'}",
+        rests_on=("the issuer's key", f"anchor {log.blocks.anchor.hash.hex()[:16]}…"),
+        notes=(f"run {run.digest.hex()}", f"start {run.start.hex()}"),
+    )
+    result = _check_steps(case, log, registered, found)
+    _check_order(case, log, registered, found, result)
+
+
+def _check_registered(case: Case, item: Registered) -> None:
+    if item.start.issuer != item.run.issuer or item.start.log != item.run.log:
+        raise VerificationError(f"{item.start.name}: start and run have different issuers or logs")
+    if item.start_at.sequence >= item.run_at.sequence:
+        raise VerificationError(f"{item.start.name}: registered before it was announced")
+    allowed = case.policy.models
+    if allowed is not None and item.start.base is not None and item.start.base not in allowed:
+        raise VerificationError(f"{item.start.name}: its base model is not approved by the policy")
+
+
+def _check_steps(
+    case: Case, log: Published, item: Registered, found: Mapping[Digest, Anchored]
+) -> Replayed | None:
+    name = item.run.digest.hex()
+    data = case.bundle.under("steps").get(name)
+    if data is None or not case.policy.samples:
+        return None
+    result: list[Replayed] = []
+
+    def check() -> None:
+        _check_rules(item.start)
+        if item.run.challenge_height <= item.run_at.block.height:
+            raise VerificationError("the challenge height is not above the run's own receipt")
+        block = log.blocks.at(item.run.challenge_height)
+        dataset = dataset_of(item.start.datasets["train"], found)
+        samples = case.policy.samples
+        result.append(replayed(case, data, item.start, item.run, dataset, block.hash, samples))
+
+    if not case.attempt("steps", item.start.name, check):
+        return None
+    _report_steps(case, log, item, result[0])
+    return result[0]
+
+
+def _report_steps(case: Case, log: Published, item: Registered, result: Replayed) -> None:
+    chance = ", ".join(
+        f"{1 - detection(share, result.samples):.0%} for {share:.0%} forged"
+        for share in (0.01, 0.1, 0.5)
+    )
+    reason = f"{result.samples} of {result.steps} steps replayed; chance of missing: {chance}"
+    if not _trusts_order(case, log):
+        operator = "the ledger's operator could have chosen the challenge's block"
+        case.unknown("steps", item.start.name, f"{reason}; but {operator}")
+        return
+    block = log.blocks.at(item.run.challenge_height)
+    case.holds(
+        "steps",
+        item.start.name,
+        Level.L3,
+        reason,
+        rests_on=(
+            f"block {block.height}, proposed by {block.proposer.hex()}, as the source of the draw",
+            *_operator(log),
+        ),
+        notes=(f"rules {item.start.sampler}, {item.start.optimiser}, {item.start.initial}",),
+    )
+
+
+def _check_rules(start: RunStart) -> None:
+    rules = (start.sampler, start.initial, start.optimiser, start.state)
+    if rules != (SAMPLER, INITIAL, OPTIMISER, "fixed14/1"):
+        raise UnavailableError(f"{start.name}: an auditor here cannot run {', '.join(rules)}")
+    if "train" not in start.datasets:
+        raise UnavailableError(f"{start.name}: it names no dataset as 'train'")
+
+
+def _trusts_order(case: Case, log: Published) -> bool:
+    return not log.is_self_hosted or log.genesis.chain in case.policy.operators
+
+
+def _operator(log: Published) -> tuple[str, ...]:
+    words = f"the operator of self-hosted ledger {log.genesis.chain}, whom the policy trusts"
+    return (words,) if log.is_self_hosted else ()
+
+
+def _check_order(
+    case: Case,
+    log: Published,
+    item: Registered,
+    found: Mapping[Digest, Anchored],
+    result: Replayed | None,
+) -> None:
+    name = item.start.name
+
+    def check() -> None:
+        _check_heights(item, found)
+        _check_seed(log, item)
+
+    if not case.attempt("order", name, check):
+        return
+    heights = (
+        f"data, start, seed and run stand in blocks "
+        f"{', '.join(str(found[d].block.height) for d in item.start.datasets.values())} < "
+        f"{item.start_at.block.height} < {item.start.seed_height} < {item.run_at.block.height}"
+    )
+    try:
+        _check_competition(log, item)
+        if not _trusts_order(case, log):
+            raise UnavailableError(
+                "the ledger is self-hosted and the policy does not trust its operator for order"
+            )
+    except UnavailableError as error:
+        case.unknown("order", name, f"{heights}; but {error}")
+        return
+    except ProvenanceError as error:
+        case.fails("order", name, str(error))
+        return
+    proposer = log.blocks.at(item.start.seed_height).proposer.hex()
+    case.holds(
+        "order",
+        name,
+        Level.L2 if result else Level.L1,
+        heights if result else f"{heights}; no steps were replayed under the seed",
+        rests_on=(f"the seed's block was proposed by {proposer}", *_operator(log)),
+        notes=(f"seed's block gives {rfc3339(log.blocks.at(item.start.seed_height).time)}",),
+    )
+
+
+def _check_heights(item: Registered, found: Mapping[Digest, Anchored]) -> None:
+    for role, digest in item.start.datasets.items():
+        commitment = dataset_of(digest, found)
+        if found[digest].block.height >= item.start_at.block.height:
+            raise VerificationError(
+                f"{commitment.label} ({role}) was published in block {found[digest].block.height}, "
+                f"not before the run's start in block {item.start_at.block.height}"
+            )
+    heights = (item.start_at.block.height, item.start.seed_height, item.run_at.block.height)
+    if not heights[0] < heights[1] < heights[2]:
+        raise VerificationError(
+            "start, seed and run must stand in rising blocks, not in {}, {}, {}".format(*heights)
+        )
+
+
+def _check_seed(log: Published, item: Registered) -> None:
+    block = log.blocks.at(item.start.seed_height)
+    if block.hash != item.run.seed:
+        raise VerificationError(
+            f"the run's seed is not the hash of block {block.height}, which the start names"
+        )
+
+
+def _check_competition(log: Published, item: Registered) -> None:
+    if log.checkpoint is None or log.checkpoint.sequence < item.run_at.sequence:
+        raise UnavailableError("no monitor's checkpoint shows what else was announced meanwhile")
+    finished = {run.start for _, run in log.history.runs()}
+    between = range(item.start_at.sequence + 1, item.run_at.sequence)
+    for sequence, start in log.history.starts():
+        if sequence in between and start.digest not in finished:
+            raise VerificationError(
+                f"batch {sequence} announced another run, {start.name!r}, that is not accounted for"
+            )
+    if any(p.kind in ("two-runs", "run-without-start") for p in log.history.problems):
+        raise VerificationError("the log has competing run statements")

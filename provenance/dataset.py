@@ -1,0 +1,250 @@
+"""Records -> dataset commitment: what an issuer says about one version of a dataset.
+
+The commitment is canonical JSON of kind rootline/dataset/v1 (docs/spec/dataset.md); its digest is
+the name by which runs, proofs and later versions refer to it. Building it is a stream: batches of
+records go in, chunks with their leaves come out, and nothing but one open chunk stays in memory.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from provenance import canonical
+from provenance.canonical import Fields, Json, JsonObject
+from provenance.chunk import CHUNK, Cutter, cut_key
+from provenance.errors import MalformedError
+from provenance.exclusion import IndexEntry
+from provenance.features import FeatureSpec, digits, feature_elements, feature_salt
+from provenance.field import Digest, FieldElement
+from provenance.leaf import DatasetKey, content_digest, leaf_digest, salt
+from provenance.poseidon import ezkl_sponge_many, poseidon_many, to_words
+from provenance.record import Record, encode_record
+from provenance.schema import Schema
+from provenance.tree import Chunk, chunk_root, top_depth
+
+KIND: Final = "rootline/dataset/v1"
+SOURCES_KIND: Final = "rootline/sources/v1"
+ORDERS: Final = ("natural/1", "given")
+MAX_CHUNKS: Final = 2**18
+MAX_FACTS: Final = 256
+MAX_INDEXES: Final = 32
+MAX_FILES: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetCommitment:
+    """One version of a dataset; a wrong one cannot be made."""
+
+    issuer: str
+    log: Digest
+    name: str
+    version: str
+    schema: Schema
+    features: FeatureSpec | None
+    order: str
+    root: FieldElement
+    chunks: int
+    records: int
+    indexes: tuple[IndexEntry, ...]
+    sources: Digest
+    previous: Digest | None
+    facts: Mapping[str, str]
+    size_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise MalformedError where the parts contradict each other."""
+        if not (canonical.is_name(self.name) and canonical.is_name(self.version)):
+            raise MalformedError(f"dataset: {self.name!r} and {self.version!r} must be names")
+        if self.order not in ORDERS:
+            raise MalformedError(f"dataset: unknown order {self.order!r}")
+        if not 1 <= self.chunks <= MAX_CHUNKS:
+            raise MalformedError(f"dataset: {self.chunks} chunks; 1 to {MAX_CHUNKS} are possible")
+        if not self.chunks <= self.records <= self.chunks * CHUNK:
+            raise MalformedError(f"dataset: {self.records} records do not fit {self.chunks} chunks")
+        if self.root == 0:
+            raise MalformedError("dataset: the record root is zero")
+
+    @property
+    def label(self) -> str:
+        """The name under which people know it: name@version."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def depth(self) -> int:
+        """Depth of the top tree over the chunks."""
+        return top_depth(self.chunks)
+
+    @property
+    def json(self) -> JsonObject:
+        """The commitment as the object that is signed."""
+        return {
+            "kind": KIND,
+            "issuer": self.issuer,
+            "log": self.log.hex(),
+            "name": self.name,
+            "version": self.version,
+            "schema": self.schema.to_json(),
+            "leaf": "features" if self.features else "plain",
+            "features": self.features.to_json() if self.features else None,
+            "order": self.order,
+            "root": self.root.hex,
+            "chunks": self.chunks,
+            "records": canonical.integer(self.records),
+            "indexes": [index.to_json() for index in self.indexes],
+            "sources": self.sources.hex(),
+            "previous": self.previous.hex() if self.previous else None,
+            "facts": dict(self.facts),
+            "bytes": None if self.size_bytes is None else canonical.integer(self.size_bytes),
+        }
+
+    @property
+    def encoded(self) -> bytes:
+        """The commitment as canonical JSON."""
+        return canonical.encode(self.json)
+
+    @property
+    def digest(self) -> Digest:
+        """SHA-256 of the canonical bytes."""
+        return canonical.digest(self.encoded)
+
+    @classmethod
+    def parse(cls, data: bytes) -> "DatasetCommitment":
+        """Return the commitment that `data` writes, or raise MalformedError."""
+        fields = Fields.parse(data, KIND)
+        leaf = fields.text("leaf", most=16)
+        features = fields.optional(
+            "features", lambda name: FeatureSpec.from_json(fields.take(name))
+        )
+        if leaf != ("features" if features else "plain"):
+            raise MalformedError(f"dataset: leaf kind {leaf!r} does not fit the feature spec")
+        commitment = cls(
+            issuer=fields.digest("issuer").hex(),
+            log=fields.digest("log"),
+            name=fields.name("name"),
+            version=fields.name("version"),
+            schema=Schema.from_json(fields.take("schema")),
+            features=features,
+            order=fields.text("order", most=32),
+            root=fields.element("root"),
+            chunks=fields.integer("chunks", 1, MAX_CHUNKS),
+            records=fields.integer("records", 1, MAX_CHUNKS * CHUNK),
+            indexes=tuple(
+                IndexEntry.from_json(item) for item in fields.items("indexes", MAX_INDEXES)
+            ),
+            sources=fields.digest("sources"),
+            previous=fields.optional("previous", fields.digest),
+            facts=_facts(fields.inner("facts")),
+            size_bytes=fields.optional("bytes", lambda name: fields.integer(name, 0, 2**63 - 1)),
+        )
+        fields.done()
+        return commitment
+
+
+def _facts(fields: Fields) -> dict[str, str]:
+    if len(fields.members) > MAX_FACTS:
+        raise MalformedError(f"dataset: at most {MAX_FACTS} declared facts")
+    names = sorted(fields.members)
+    if not all(map(canonical.is_name, names)):
+        raise MalformedError("dataset: a declared fact's name is not a name")
+    return {name: fields.text(name) for name in names}
+
+
+class SourceFile(Protocol):
+    """One source file as it was read; `path` is relative, with `/` between names."""
+
+    @property
+    def path(self) -> str:
+        """Where it lies in the dataset."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+        ...
+
+    @property
+    def sha256(self) -> Digest:
+        """The plain digest of its bytes; secret, since known files could be found by it."""
+        ...
+
+
+def sources_document(files: Sequence[SourceFile], salt_bytes: bytes) -> bytes:
+    """Return the list of sources that a commitment holds only the digest of.
+
+    Args:
+        files: In the dataset's order.
+        salt_bytes: 32 secret bytes; without them the digests of known files could be guessed.
+    """
+    rows: list[Json] = [
+        {"path": file.path, "bytes": canonical.integer(file.size), "sha256": file.sha256.hex()}
+        for file in files
+    ]
+    return canonical.encode({"kind": SOURCES_KIND, "salt": salt_bytes.hex(), "files": rows})
+
+
+@dataclass(frozen=True, slots=True)
+class LeafChunk:
+    """One closed chunk and its leaves, shape (count, 4), as Poseidon words."""
+
+    chunk: Chunk
+    leaves: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """The leaves of a run of records: content digests, and leaves of shape (count, 4)."""
+
+    contents: tuple[Digest, ...]
+    words: NDArray[np.uint64]
+
+
+def leaves_of(
+    records: Sequence[Record], schema: Schema, key: DatasetKey, spec: FeatureSpec | None
+) -> Leaves:
+    """Return the leaves of `records`, of kind features when `spec` is given.
+
+    Raises:
+        MalformedError: A record does not fit the schema, or a feature is out of range.
+    """
+    schema_digest = schema.digest
+    contents = tuple(content_digest(schema_digest, encode_record(schema, row)) for row in records)
+    plain = to_words(leaf_digest(salt(key, content), content) for content in contents)
+    if spec is None:
+        return Leaves(contents, plain)
+    elements = [
+        feature_elements(digits(spec, row), feature_salt(key, content))
+        for row, content in zip(records, contents, strict=True)
+    ]
+    flat = to_words(element for row in elements for element in row)
+    commitments = ezkl_sponge_many(flat.reshape(len(records), -1, 4))
+    tags = to_words([3] * len(records))
+    return Leaves(contents, poseidon_many(np.stack([tags, plain, commitments], axis=1)))
+
+
+def chunks_of(
+    batches: Iterable[Sequence[Record]], schema: Schema, key: DatasetKey, spec: FeatureSpec | None
+) -> Iterator[LeafChunk]:
+    """Yield the chunks of a dataset in order, as soon as each is closed.
+
+    Raises:
+        MalformedError: A record does not fit, or there is none at all.
+    """
+    cutter = Cutter(cut_key(key))
+    waiting = np.empty((0, 4), dtype=np.uint64)
+    seen = 0
+    for batch in batches:
+        if not batch:
+            continue
+        seen += len(batch)
+        leaves = leaves_of(batch, schema, key, spec)
+        waiting = np.concatenate([waiting, leaves.words])
+        for length in cutter.feed(leaves.contents):
+            yield LeafChunk(chunk_root(waiting[:length]), waiting[:length])
+            waiting = waiting[length:]
+    if not seen:
+        raise MalformedError("the dataset is empty: there is nothing to commit to")
+    if len(waiting):
+        yield LeafChunk(chunk_root(waiting), waiting)

@@ -1,0 +1,168 @@
+"""What an audit finds: claims with their levels, what each rests on, and what it does not prove.
+
+A verdict lists every finding, good ones too. It holds only if nothing failed and every claim that
+the policy requires was found at its level; what could not be found out makes it unknown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class Outcome(StrEnum):
+    """What one check found out."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    UNKNOWN = "unknown"
+
+
+class Level(StrEnum):
+    """What a claim is worth; later ones are worth more, and the text order agrees."""
+
+    L0 = "L0"
+    L1 = "L1"
+    L2 = "L2"
+    L3 = "L3"
+    L4 = "L4"
+    L5 = "L5"
+
+    @property
+    def words(self) -> str:
+        """The level in plain words."""
+        return LEVELS[self]
+
+
+LEVELS: Final[Mapping[Level, str]] = MappingProxyType(
+    {
+        Level.L0: "declared: somebody typed it, nobody checked it",
+        Level.L1: "anchored: signed by a known key and published on a ledger",
+        Level.L2: "committed before use: announced after the data, before the seed's block, and "
+        "replayed steps agree",
+        Level.L3: "replayed: steps chosen by randomness that nobody controlled were run again",
+        Level.L4: "proved: a zero-knowledge proof of the stated statement verifies",
+        Level.L5: "external: a proof of another system, carried as evidence only",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A kind of claim that can be required: its words, and what it never proves."""
+
+    words: str
+    not_proved: tuple[str, ...]
+
+
+CLAIMS: Final[Mapping[str, Claim]] = MappingProxyType(
+    {
+        "evidence": Claim(
+            "the bundle is whole: its issuer signed the list of its members",
+            ("that the bundle holds everything the issuer has",),
+        ),
+        "log": Claim(
+            "the issuer's log has no gap and no fork as far as the monitor's checkpoint reaches",
+            (
+                "anything about what was posted after the checkpoint",
+                "that the issuer keeps no second log under another key",
+            ),
+        ),
+        "dataset": Claim(
+            "the issuer committed to exactly this set of records by the time of this block",
+            (
+                "that the records are what their source, licence or consent claims say",
+                "that nothing else was used anywhere: data never committed is not covered",
+                "that every position holds a record, beyond the samples that were opened",
+            ),
+        ),
+        "facts": Claim(
+            "the issuer declared these facts about the dataset",
+            ("that any of them is true",),
+        ),
+        "unique": Claim(
+            "the log holds one commitment for this name and version",
+            ("that no other commitment exists outside this log",),
+        ),
+        "record": Claim(
+            "this opened record stands in the dataset at this position",
+            ("that the record was used in training",),
+        ),
+        "absence": Claim(
+            "this key is not in the dataset's exclusion index, under this normaliser",
+            (
+                "that the index holds the same records as the record tree",
+                "absence of the same work under another key, edit or encoding",
+            ),
+        ),
+        "presence": Claim(
+            "this key is in the dataset's exclusion index, under this normaliser",
+            ("that the index holds the same records as the record tree",),
+        ),
+        "membership": Claim(
+            "a record behind this blinded leaf stands in the dataset; which one stays hidden",
+            (
+                "anything about a particular record until the blinded leaf is opened",
+                "that the record was used in training",
+            ),
+        ),
+        "run": Claim(
+            "the issuer announced this run and registered its result",
+            (
+                "that the final state came from the run",
+                "that metrics are what a fresh evaluation would give",
+            ),
+        ),
+        "order": Claim(
+            "the run was announced after its data was published and before its seed existed",
+            (
+                "that no run took place outside the log",
+                "that whoever proposes the seed's block did not try several",
+            ),
+        ),
+        "steps": Claim(
+            "the challenged steps were run again from opened records and agreed",
+            (
+                "that the steps not drawn are honest",
+                "that the final state came from the run: proofs of all steps would be needed",
+            ),
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check about one subject, with all that a reader needs to weigh it."""
+
+    claim: str
+    subject: str
+    outcome: Outcome
+    reason: str
+    level: Level | None = None
+    rests_on: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def not_proved(self) -> tuple[str, ...]:
+        """What the claim does not prove, even where it holds."""
+        return CLAIMS[self.claim].not_proved
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Every finding of an audit, under the name of the policy that it was made for."""
+
+    policy: str
+    findings: tuple[Finding, ...]
+    required: tuple[Finding, ...] = field(default=())
+
+    @property
+    def outcome(self) -> Outcome:
+        """Fails if anything failed; holds only if every required claim was found; else unknown."""
+        if any(finding.outcome is Outcome.FAILS for finding in self.findings):
+            return Outcome.FAILS
+        if self.required and all(item.outcome is Outcome.HOLDS for item in self.required):
+            return Outcome.HOLDS
+        return Outcome.UNKNOWN

@@ -1,0 +1,212 @@
+"""Whom the auditor trusts, and for what must hold: his own file, written by nobody else.
+
+    {"kind":"rootline/policy/v1","name":"regulator",
+     "issuers":[{"key":"<hex>","name":"Example Lab","good":[{"chain":"embedded-…","first":1,"last":null}]}],
+     "logs":["<id>"],
+     "anchors":[{"ledger":"embedded","chain":"embedded-…","height":30,"hash":"<hex>"}],
+     "trusting_seconds":604800, "operators":["embedded-…"], "monitors":["<hex>"],
+     "require":[{"claim":"dataset","subject":"cells@v2","level":"L1"}],
+     "licences":null, "models":null, "samples":5, "srs":[], "verifying_keys":["<hex>"]}
+
+People edit it, so spaces and the order of members are free; everything else is strict.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from provenance import canonical
+from provenance.anchor import Anchor
+from provenance.canonical import Fields, Json
+from provenance.envelope import PublicKey
+from provenance.errors import MalformedError
+from provenance.field import Digest
+from provenance.findings import CLAIMS, Level
+
+KIND: Final = "rootline/policy/v1"
+MAX_HEIGHT: Final = 2**53 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Heights of one chain, both ends included; without an end it goes on."""
+
+    chain: str
+    first: int
+    last: int | None
+
+    def holds(self, chain: str, height: int) -> bool:
+        """Return whether the block at `height` of `chain` lies within."""
+        return (
+            chain == self.chain
+            and self.first <= height
+            and (self.last is None or height <= self.last)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """A trusted key, the name the auditor knows it by, and the heights it is good for."""
+
+    key: PublicKey
+    name: str
+    good: tuple[Span, ...]
+
+    def is_good(self, chain: str, height: int) -> bool:
+        """Return whether what the key signed counts when it was published at `height`."""
+        return any(span.holds(chain, height) for span in self.good)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A claim that must hold, about a subject, at least at a level."""
+
+    claim: str
+    subject: str
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything that an audit believes without proof."""
+
+    name: str
+    issuers: tuple[Issuer, ...]
+    logs: tuple[Digest, ...]
+    anchors: tuple[Anchor, ...]
+    trusting_seconds: int
+    operators: tuple[str, ...]
+    monitors: tuple[PublicKey, ...]
+    require: tuple[Requirement, ...]
+    licences: tuple[str, ...] | None
+    models: tuple[Digest, ...] | None
+    samples: int
+    srs: tuple[Digest, ...]
+    verifying_keys: tuple[Digest, ...]
+
+    def issuer(self, key: PublicKey) -> Issuer | None:
+        """Return the issuer with this key, if the policy names one."""
+        return next((issuer for issuer in self.issuers if issuer.key == key), None)
+
+    def keys(self) -> tuple[PublicKey, ...]:
+        """Return the keys of all issuers."""
+        return tuple(issuer.key for issuer in self.issuers)
+
+    @property
+    def encoded(self) -> bytes:
+        """The policy as canonical JSON."""
+        licences: Json = None if self.licences is None else list(self.licences)
+        models: Json = None if self.models is None else [digest.hex() for digest in self.models]
+        return canonical.encode(
+            {
+                "kind": KIND,
+                "name": self.name,
+                "issuers": [_issuer_json(issuer) for issuer in self.issuers],
+                "logs": [log.hex() for log in self.logs],
+                "anchors": [_anchor_json(anchor) for anchor in self.anchors],
+                "trusting_seconds": self.trusting_seconds,
+                "operators": list(self.operators),
+                "monitors": [key.hex() for key in self.monitors],
+                "require": [
+                    {"claim": item.claim, "subject": item.subject, "level": item.level.value}
+                    for item in self.require
+                ],
+                "licences": licences,
+                "models": models,
+                "samples": self.samples,
+                "srs": [digest.hex() for digest in self.srs],
+                "verifying_keys": [digest.hex() for digest in self.verifying_keys],
+            }
+        )
+
+    @classmethod
+    def parse(cls, data: bytes) -> "Policy":
+        """Return the policy that `data` writes, or raise MalformedError naming the member."""
+        fields = Fields.of(canonical.decode_loose(data), KIND)
+        fields.constant("kind", KIND)
+        policy = cls(
+            name=fields.text("name", most=200),
+            issuers=tuple(_issuer(item) for item in fields.objects("issuers", 1000)),
+            logs=_digests(fields, "logs"),
+            anchors=tuple(_anchor(item) for item in fields.objects("anchors", 1000)),
+            trusting_seconds=fields.integer("trusting_seconds", 0, 10**9),
+            operators=_texts(fields, "operators"),
+            monitors=tuple(map(PublicKey, _digests(fields, "monitors"))),
+            require=tuple(_requirement(item) for item in fields.objects("require", 10_000)),
+            licences=fields.optional("licences", lambda name: _texts(fields, name)),
+            models=fields.optional("models", lambda name: _digests(fields, name)),
+            samples=fields.integer("samples", 0, 2**16),
+            srs=_digests(fields, "srs"),
+            verifying_keys=_digests(fields, "verifying_keys"),
+        )
+        fields.done()
+        return policy
+
+
+def _issuer(fields: Fields) -> Issuer:
+    issuer = Issuer(
+        PublicKey(fields.hexed("key", 32)),
+        fields.text("name", most=200),
+        tuple(_span(item) for item in fields.objects("good", 1000)),
+    )
+    fields.done()
+    return issuer
+
+
+def _span(fields: Fields) -> Span:
+    span = Span(
+        fields.text("chain", most=50),
+        fields.integer("first", 1, MAX_HEIGHT),
+        fields.optional("last", lambda name: fields.integer(name, 1, MAX_HEIGHT)),
+    )
+    fields.done()
+    return span
+
+
+def _anchor(fields: Fields) -> Anchor:
+    anchor = Anchor(
+        fields.name("ledger"),
+        fields.text("chain", most=50),
+        fields.integer("height", 1, MAX_HEIGHT),
+        fields.digest("hash"),
+    )
+    fields.done()
+    return anchor
+
+
+def _requirement(fields: Fields) -> Requirement:
+    claim = fields.text("claim", most=64)
+    if claim not in CLAIMS:
+        raise fields.error("claim", f"one of {', '.join(CLAIMS)}")
+    subject, level = fields.text("subject", most=300), fields.text("level", most=2)
+    fields.done()
+    if level not in Level.__members__:
+        raise MalformedError(f"policy: level {level!r} is none of {', '.join(Level.__members__)}")
+    return Requirement(claim, subject, Level[level])
+
+
+def _issuer_json(issuer: Issuer) -> Json:
+    spans: list[Json] = [
+        {"chain": span.chain, "first": span.first, "last": span.last} for span in issuer.good
+    ]
+    return {"key": issuer.key.hex(), "name": issuer.name, "good": spans}
+
+
+def _anchor_json(anchor: Anchor) -> Json:
+    return {
+        "ledger": anchor.ledger,
+        "chain": anchor.chain,
+        "height": anchor.height,
+        "hash": anchor.hash.hex(),
+    }
+
+
+def _digests(fields: Fields, name: str) -> tuple[Digest, ...]:
+    return tuple(map(Digest.parse, _texts(fields, name)))
+
+
+def _texts(fields: Fields, name: str) -> tuple[str, ...]:
+    items = fields.items(name, 10_000)
+    texts = tuple(item for item in items if isinstance(item, str))
+    if len(texts) != len(items):
+        raise fields.error(name, "an array of strings")
+    return texts
