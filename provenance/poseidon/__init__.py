@@ -1,0 +1,19 @@
+"""Poseidon over BN254: circomlib's family for trees, and ezkl's sponge, never to be mixed.
+
+One hash at a time in pure Python, or many on arrays of words, as fast as the machine allows.
+"""
+
+from provenance.poseidon.many import ezkl_sponge_many, poseidon_many
+from provenance.poseidon.reference import ezkl_sponge, poseidon
+from provenance.poseidon.words import from_words, to_words, words_from_bytes, words_to_bytes
+
+__all__ = [
+    "ezkl_sponge",
+    "ezkl_sponge_many",
+    "from_words",
+    "poseidon",
+    "poseidon_many",
+    "to_words",
+    "words_from_bytes",
+    "words_to_bytes",
+]
