@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and locks that say who holds them.
+"""Files and folders that are there whole or not at all.
 
 A file or folder is written under a temporary name beside its place (`.NAME.xxxx.tmp`), flushed to
 the disk, and renamed. The writer holds a lock on the temporary name until then, so `sweep` can tell
@@ -8,22 +8,17 @@ what a killed process left behind from what another is still writing.
 import errno
 import fcntl
 import os
-import shlex
 import shutil
 import stat
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from provenance.errors import MalformedError, UnavailableError
 
 SUFFIX: Final = ".tmp"
-PATIENCE: Final = 30.0
-"""Seconds that a writer waits for another one by default."""
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -129,32 +124,6 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
 
 @contextmanager
-def locked(path: Path, *, wait: float = PATIENCE) -> Iterator[None]:
-    """Hold the lock file `path` while the block runs; it says who holds it.
-
-    Raises:
-        UnavailableError: Another process or thread held it for `wait` seconds, or filelock is not
-            installed.
-    """
-    try:
-        from filelock import FileLock, Timeout
-    except ImportError as error:
-        raise UnavailableError("filelock is not installed: install the extra `registry`") from error
-    lock = FileLock(path, timeout=wait, mode=0o600)
-    with told(path, "lock"):
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise UnavailableError(_held(path, wait)) from error
-    try:
-        with told(path, "lock"):
-            path.write_text(_holder())
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
 def told(path: Path, verb: str) -> Iterator[None]:
     """Turn an OSError about `path` or its folder into an UnavailableError that names the remedy.
 
@@ -238,15 +207,3 @@ def _rename_new(temporary: Path, path: Path) -> None:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise FileExistsError(errno.EEXIST, "is there already", str(path)) from error
         raise
-
-
-def _holder() -> str:
-    since = datetime.now(UTC).isoformat(timespec="seconds")
-    return f"process {os.getpid()} since {since}: {shlex.join(sys.argv)[:200]}\n"
-
-
-def _held(path: Path, wait: float) -> str:
-    holder = ""
-    with suppress(OSError):
-        holder = path.read_text(errors="replace").strip()
-    return f"{path} is locked by {holder or 'another process'}; waited {wait:g} s: try again later"
