@@ -6,7 +6,7 @@ is refused: unions, month intervals, extension types, duplicate names.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,12 +36,15 @@ from provenance.record import (
     UInt,
     Value,
 )
-from provenance.schema import walk
 
 UNIT_NS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 DAY_MS: Final = 86_400_000
 EXTENSION: Final = b"ARROW:extension:name"
 
+Column = Any
+"""An Arrow array; pyarrow's stubs know too few of its methods."""
+AnyField = Any
+"""An Arrow field, likewise."""
 Check = Callable[[pa.DataType], bool]
 _SIMPLE: Final[tuple[tuple[Check, LogicalType], ...]] = (
     (arrow.is_null, Null()),
@@ -81,7 +84,7 @@ def logical_schema(schema: pa.Schema) -> Schema:
     return Schema.of(*_logical_fields(list(schema)))
 
 
-def _logical_fields(fields: Sequence[pa.Field]) -> Iterator[Field]:
+def _logical_fields(fields: Sequence[AnyField]) -> Iterator[Field]:
     for field in fields:
         try:
             if field.metadata and EXTENSION in field.metadata:
@@ -120,7 +123,7 @@ def _composite(kind: pa.DataType) -> LogicalType:
     if arrow.is_timestamp(kind):
         return Timestamp(kind.tz is not None)
     if is_list(kind):
-        (item,) = _logical_fields([kind.value_field])
+        (item,) = _logical_fields([kind.field(0)])
         return List(item.type)
     if arrow.is_struct(kind):
         return Struct.of(*_logical_fields(list(kind)))
@@ -141,40 +144,27 @@ def records(batch: pa.RecordBatch) -> list[Record]:
     return _rows(batch.schema.names, batch.columns, batch.num_rows)
 
 
-def _rows(names: Sequence[str], columns: Sequence[pa.Array], count: int) -> list[Record]:
+def _rows(names: Sequence[str], columns: Sequence[Column], count: int) -> list[Record]:
     if not columns:
         return [{}] * count
     rows = zip(*map(values, columns), strict=True)
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def values(array: pa.Array) -> list[Value]:
+def values(array: Column) -> list[Value]:
     """Return the logical values of an Arrow array.
 
     Raises:
         MalformedError: A date64 with a part of a day.
     """
     kind = array.type
-    if arrow.is_null(kind):
-        return [None] * len(array)
-    if arrow.is_dictionary(kind):
-        return values(array.dictionary_decode())
-    if arrow.is_run_end_encoded(kind):
-        return values(pc.run_end_decode(array))
-    if arrow.is_map(kind):
-        return _pairs(array)
-    if is_list(kind):
-        return _cut(array, values(array.flatten()))
-    if arrow.is_struct(kind):
-        names = [field.name for field in kind]
-        rows = _rows(names, array.flatten(), len(array))
-        return _masked(array, rows)
-    if arrow.is_integer(kind) or arrow.is_floating(kind):
-        return _numbers(array.cast(pa.float32()) if arrow.is_float16(kind) else array)
-    return _temporal(array)
+    for check, read in _READ:
+        if check(kind):
+            return read(array)
+    return list(array.to_pylist())
 
 
-def _masked(array: pa.Array, found: Sequence[Value]) -> list[Value]:
+def _masked(array: Column, found: Sequence[Value]) -> list[Value]:
     """Return `found` with None where `array` is null."""
     if not array.null_count:
         return list(found)
@@ -182,26 +172,20 @@ def _masked(array: pa.Array, found: Sequence[Value]) -> list[Value]:
     return [value if is_valid else None for value, is_valid in zip(found, valid, strict=True)]
 
 
-def _numbers(array: pa.Array) -> list[Value]:
+def _numbers(array: Column) -> list[Any]:
     if not array.null_count:
-        return array.to_numpy(zero_copy_only=False).tolist()
+        return list(array.to_numpy(zero_copy_only=False).tolist())
     return _masked(array, array.fill_null(0).to_numpy(zero_copy_only=False).tolist())
 
 
-def _scaled(array: pa.Array, factor: int) -> list[Value]:
+def _scaled(array: Column, factor: int) -> list[Value]:
+    """Return the integers behind a temporal array, times `factor`; never through datetime."""
     raw = array.view(pa.int32() if array.type.bit_width == 32 else pa.int64())
     return [None if each is None else each * factor for each in _numbers(raw)]
 
 
-def _temporal(array: pa.Array) -> list[Value]:
-    kind = array.type
-    if arrow.is_date32(kind):
-        return _scaled(array, 1)
-    if arrow.is_date64(kind):
-        return [None if each is None else _day(each) for each in _scaled(array, 1)]
-    if arrow.is_time(kind) or arrow.is_timestamp(kind) or arrow.is_duration(kind):
-        return _scaled(array, UNIT_NS[kind.unit])
-    return array.to_pylist()
+def _days(array: Column) -> list[Value]:
+    return [None if each is None else _day(each) for each in _numbers(array.view(pa.int64()))]
 
 
 def _day(milliseconds: int) -> int:
@@ -211,7 +195,11 @@ def _day(milliseconds: int) -> int:
     return day
 
 
-def _cut(array: pa.Array, items: list[Value]) -> list[Value]:
+def _items(array: Column) -> list[Value]:
+    return _cut(array, values(array.flatten()))
+
+
+def _cut(array: Column, items: list[Value]) -> list[Value]:
     """Return `items`, which are those of all valid lists in order, list by list."""
     found: list[Value] = []
     at = 0
@@ -221,7 +209,7 @@ def _cut(array: pa.Array, items: list[Value]) -> list[Value]:
     return found
 
 
-def _pairs(array: pa.MapArray) -> list[Value]:
+def _pairs(array: Column) -> list[Value]:
     """Return the maps of `array` as lists of pairs, by reading it as the lists that it is."""
     pair = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
     lists = array.cast(pa.list_(pair))
@@ -229,6 +217,29 @@ def _pairs(array: pa.MapArray) -> list[Value]:
     return _cut(lists, list(zip(keys, items, strict=True)))
 
 
-def has_map(schema: Schema) -> bool:
-    """Return whether any field of `schema` holds a map, however deep."""
-    return any(isinstance(each, Map) for member in schema.fields for each in walk(member.type))
+def _members(array: Column) -> list[Value]:
+    rows = _rows([field.name for field in array.type], array.flatten(), len(array))
+    return _masked(array, rows)
+
+
+def _decoded(array: Column) -> Column:
+    return pc.call_function("run_end_decode", [array])
+
+
+def _is_timed(kind: pa.DataType) -> bool:
+    return arrow.is_time(kind) or arrow.is_timestamp(kind) or arrow.is_duration(kind)
+
+
+_READ: Final[tuple[tuple[Check, Callable[[Column], list[Value]]], ...]] = (
+    (arrow.is_null, lambda array: [None] * len(array)),
+    (arrow.is_dictionary, lambda array: values(array.dictionary_decode())),
+    (arrow.is_run_end_encoded, lambda array: values(_decoded(array))),
+    (arrow.is_map, _pairs),
+    (is_list, _items),
+    (arrow.is_struct, _members),
+    (arrow.is_float16, lambda array: _numbers(array.cast(pa.float32()))),
+    (lambda kind: arrow.is_integer(kind) or arrow.is_floating(kind), _numbers),
+    (arrow.is_date32, lambda array: _scaled(array, 1)),
+    (arrow.is_date64, _days),
+    (_is_timed, lambda array: _scaled(array, UNIT_NS[array.type.unit])),
+)

@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from provenance.encoding import encoder
 from provenance.errors import MalformedError
 from provenance.record import Record, Schema
-from storage.arrow import has_map, logical_schema, records
+from storage.arrow import logical_schema, records
+from storage.fitting import differs, fits, has_map
 from storage.reading import ARROW_ERRORS, fail, first_line, reading
 
 BATCH: Final = 2048
@@ -83,20 +84,25 @@ def _exact(batch: pa.RecordBatch, schema: Schema) -> Sequence[Record]:
     return found
 
 
-def columnar(name: str, opened: Open, remedy: str) -> ColumnarSource:
+def columnar(name: str, opened: Open, remedy: str, declared: Schema | None) -> ColumnarSource:
     """Return the source that `opened` reads, with the logical schema that it has.
 
     Raises:
-        MalformedError: It cannot be opened, or has a column that cannot be encoded exactly.
+        MalformedError: It cannot be opened, has a column that cannot be encoded exactly, or does
+            not fit the `declared` schema.
     """
     with reading(name, remedy), opened() as (arrow_schema, _):
         try:
-            return ColumnarSource(name, logical_schema(arrow_schema), opened, remedy)
+            schema = logical_schema(arrow_schema)
         except MalformedError as error:
             raise MalformedError(f"{name}: {error}") from error
+    if declared and not fits(schema, declared):
+        problem = f"{differs(schema, declared)} as declared"
+        raise fail(name, problem, "correct the declared schema, or write the file anew")
+    return ColumnarSource(name, declared or schema, opened, remedy)
 
 
-def parquet(path: Path, name: str) -> ColumnarSource:
+def parquet(path: Path, name: str, declared: Schema | None = None) -> ColumnarSource:
     """Return the records of a Parquet file."""
 
     @contextmanager
@@ -104,15 +110,15 @@ def parquet(path: Path, name: str) -> ColumnarSource:
         with pq.ParquetFile(path) as file:
             yield file.schema_arrow, file.iter_batches(batch_size=BATCH)
 
-    return columnar(name, opened, PARQUET)
+    return columnar(name, opened, PARQUET, declared)
 
 
-def ipc(path: Path, name: str) -> ColumnarSource:
+def ipc(path: Path, name: str, declared: Schema | None = None) -> ColumnarSource:
     """Return the records of an Arrow IPC file or stream."""
 
     @contextmanager
     def opened() -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
-        with pa.OSFile(str(path)) as file:
+        with pa.OSFile(str(path), "r") as file:
             if file.read(6) == b"ARROW1":
                 reader = pa.ipc.open_file(file)
                 found = (reader.get_batch(at) for at in range(reader.num_record_batches))
@@ -122,7 +128,7 @@ def ipc(path: Path, name: str) -> ColumnarSource:
                 with pa.ipc.open_stream(file) as stream:
                     yield stream.schema, _until_marker(stream, file)
 
-    return columnar(name, opened, IPC)
+    return columnar(name, opened, IPC, declared)
 
 
 def _until_marker(stream: pa.RecordBatchReader, file: pa.NativeFile) -> Iterator[pa.RecordBatch]:
@@ -143,4 +149,4 @@ def c_stream(stream: CStream, name: str) -> ColumnarSource:
         with closing(pa.RecordBatchReader.from_stream(stream)) as reader:
             yield reader.schema, iter(reader)
 
-    return columnar(name, opened, STREAM)
+    return columnar(name, opened, STREAM, None)

@@ -1,15 +1,17 @@
 """Files -> records in a fixed order, the same records however the files store them.
 
+Errors count records from 1, file by file.
+
 >>> dataset = open_dataset(Path("data"))  # doctest: +SKIP
 >>> dataset.files[0]  # doctest: +SKIP
-SourceFile(path='part-1.parquet', size=4096, digest=…)
+SourceFile(path='part-1.parquet', size=4096, sha256=…)
 >>> next(dataset.records())  # doctest: +SKIP
 {'id': 1, 'label': 'benign'}
 """
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -18,8 +20,12 @@ from provenance.errors import MalformedError
 from provenance.field import Digest
 from provenance.record import Record, Schema
 from storage import columnar
+from storage.delimited import delimited
+from storage.fitting import differs
+from storage.folder import FolderSource
+from storage.jsonlines import JsonLinesSource
 from storage.order import GIVEN, NATURAL, find_files, natural_key
-from storage.reading import fail, reading, unchanged
+from storage.reading import Watched, fail, reading
 
 __all__ = ["Dataset", "Source", "SourceFile", "from_stream", "natural_key", "open_dataset"]
 
@@ -114,15 +120,15 @@ _FORMATS: Final = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
+_SUFFIXES: Final = ", ".join(_FORMATS)
 
 
 @dataclass(frozen=True, slots=True)
-class _Watched:
-    """A source whose file must stay what it was when it was digested."""
+class _Guarded:
+    """A source whose file is watched while it is read."""
 
     source: Source
-    path: Path
-    before: os.stat_result
+    watched: Watched
 
     @property
     def name(self) -> str:
@@ -133,7 +139,7 @@ class _Watched:
         return self.source.schema
 
     def batches(self) -> Iterator[Sequence[Record]]:
-        with unchanged(self.path, self.before):
+        with self.watched.unchanged():
             yield from self.source.batches()
 
 
@@ -159,7 +165,8 @@ def open_dataset(
 
     Args:
         path: A file, a folder (searched to the bottom), or files one by one.
-        schema: Needed for CSV and JSONL; for others it must be what the files hold.
+        schema: Needed for CSV and JSONL. For others it must be what the files hold, but for columns
+            of Arrow type null, which fit any type.
         order: `natural/1`, or `given` for several files in the order in which they are named.
         records: `rows`, or `files`: every file of a folder is one record, its path and its bytes.
         options: What the files' names do not say.
@@ -168,24 +175,24 @@ def open_dataset(
         MalformedError: No files, an unknown format, files whose schemas differ.
         UnavailableError: A file or folder could not be read just now.
     """
-    root, found = _files(path, order, options, hidden=records == FILES)
-    sources: list[Source] = []
-    files: list[SourceFile] = []
-    for name in found:
-        before, digested = _digested(root / name, name)
-        source = _rows(root / name, schema, options)
-        sources.append(_Watched(source, root / name, before))
-        files.append(digested)
-    agreed = _agreed(sources)
-    return Dataset(root.name, agreed, order, tuple(files), tuple(sources))
+    if order not in (NATURAL, GIVEN):
+        raise MalformedError(f"unknown order {order!r}; choose {NATURAL!r} or {GIVEN!r}")
+    if records not in (ROWS, FILES):
+        raise MalformedError(f"unknown kind of records {records!r}; choose {ROWS!r} or {FILES!r}")
+    root, names = _files(path, order, options, hidden=records == FILES)
+    found = [_digested(root / name, name) for name in names]
+    files = tuple(file for file, _ in found)
+    if records == FILES:
+        source = FolderSource(str(root), tuple((file.path, watched) for file, watched in found))
+        return Dataset(root.name, source.schema, order, files, (source,))
+    sources = tuple(_Guarded(_rows(each.path, schema, options), each) for _, each in found)
+    return Dataset(root.name, _agreed(sources), order, files, sources)
 
 
 def _files(
     path: Path | Sequence[Path], order: str, options: Options, *, hidden: bool
 ) -> tuple[Path, list[str]]:
     """Return a folder and the paths below it of all files, in order."""
-    if order not in (NATURAL, GIVEN):
-        raise MalformedError(f"unknown order {order!r}; choose {NATURAL!r} or {GIVEN!r}")
     if isinstance(path, Path):
         if not path.is_dir():
             return path.parent, [path.name]
@@ -198,7 +205,7 @@ def _files(
 def _listed(paths: Sequence[Path], order: str) -> tuple[Path, list[str]]:
     if not paths:
         raise MalformedError("an empty list of files; name at least one")
-    absolute = [Path(os.path.abspath(path)) for path in paths]
+    absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100  # follows no link
     root = Path(os.path.commonpath([path.parent for path in absolute]))
     found = [path.relative_to(root).as_posix() for path in absolute]
     if len(set(found)) != len(found):
@@ -206,22 +213,30 @@ def _listed(paths: Sequence[Path], order: str) -> tuple[Path, list[str]]:
     return root, found if order == GIVEN else sorted(found, key=natural_key)
 
 
-def _digested(path: Path, name: str) -> tuple[os.stat_result, SourceFile]:
+def _digested(path: Path, name: str) -> tuple[SourceFile, Watched]:
     with reading(str(path), "check the file"), path.open("rb") as file:
         before = os.fstat(file.fileno())
         digest = hashlib.file_digest(file, "sha256").digest()
-    return before, SourceFile(name, before.st_size, Digest(digest))
+    return SourceFile(name, before.st_size, Digest(digest)), Watched(path, before)
 
 
 def _rows(path: Path, schema: Schema | None, options: Options) -> Source:
     """Return the source of one file of rows."""
-    found = options.format or _FORMATS.get(path.suffix.lower())
-    if found == "parquet":
-        return columnar.parquet(path, str(path))
-    if found == "arrow":
-        return columnar.ipc(path, str(path))
-    known = ", ".join(_FORMATS)
-    raise fail(str(path), "a file of unknown format", f"leave it out, or rename it to {known}")
+    name, suffix = str(path), path.suffix.lower()
+    match options.format or _FORMATS.get(suffix):
+        case "parquet":
+            return columnar.parquet(path, name, schema)
+        case "arrow":
+            return columnar.ipc(path, name, schema)
+        case "csv" if schema:
+            delimiter = options.delimiter or ("\t" if suffix == ".tsv" else ",")
+            return delimited(path, name, schema, null=options.null, delimiter=delimiter)
+        case "jsonl" if schema:
+            return JsonLinesSource(name, path, schema)
+        case "csv" | "jsonl":
+            raise fail(name, "CSV and JSONL do not say what their values mean", "declare a schema")
+        case _:
+            raise fail(name, "a file of unknown format", f"leave it out, or name it {_SUFFIXES}")
 
 
 def _agreed(sources: Sequence[Source]) -> Schema:
@@ -229,5 +244,6 @@ def _agreed(sources: Sequence[Source]) -> Schema:
     first = sources[0]
     for source in sources[1:]:
         if source.schema != first.schema:
-            raise fail(source.name, f"its schema differs from {first.name}", "make them agree")
+            problem = f"{differs(source.schema, first.schema)} as in {first.name}"
+            raise fail(source.name, problem, "write the files alike, or declare the schema")
     return first.schema

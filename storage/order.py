@@ -1,4 +1,4 @@
-"""Which files a folder holds, and in which order they are read: rule `natural/1` (docs/spec/order.md).
+"""Which files a folder holds, and in which order: rule `natural/1` (docs/spec/order.md).
 
 >>> sorted(["part-10", "part-2", "part-02", "a/z", "a.b"], key=natural_key)
 ['a/z', 'a.b', 'part-02', 'part-2', 'part-10']
@@ -70,7 +70,7 @@ def _walk(folder: Path, *, hidden: bool) -> Iterator[str]:
     for where, folders, files in os.walk(folder, onerror=_unlisted):
         folders[:] = [name for name in folders if hidden or name[0] not in "._"]
         for name in folders:
-            if os.path.islink(os.path.join(where, name)):
+            if Path(where, name).is_symlink():
                 raise MalformedError(
                     f"{where}/{name}: a link to a folder is not followed; name the folder itself"
                 )

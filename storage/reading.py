@@ -1,8 +1,9 @@
 """What goes wrong while a file is read, as one line that names the file and says what to do."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -47,23 +48,25 @@ def reading(where: str, remedy: str) -> Iterator[None]:
         raise fail(where, first_line(error), remedy) from error
 
 
-@contextmanager
-def unchanged(path: Path, before: os.stat_result) -> Iterator[None]:
-    """Check, when the block ends, that the file is still the one that was digested."""
-    check = _same(path, before)
-    check()
-    yield
-    check()
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A file that must stay what it was when it was digested."""
 
+    path: Path
+    before: os.stat_result
 
-def _same(path: Path, before: os.stat_result) -> Callable[[], None]:
-    def check() -> None:
-        with reading(str(path), "open the dataset again"):
-            now = path.stat()
-        if _identity(now) != _identity(before):
-            raise fail(str(path), "changed since the dataset was opened", "open it again")
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Check before and after the block that the file is the same; else raise MalformedError."""
+        self._check()
+        yield
+        self._check()
 
-    return check
+    def _check(self) -> None:
+        with reading(str(self.path), "check the file"):
+            now = self.path.stat()
+        if _identity(now) != _identity(self.before):
+            raise fail(str(self.path), "changed since the dataset was opened", "open it again")
 
 
 def _identity(found: os.stat_result) -> tuple[int, int, int]:

@@ -1,0 +1,216 @@
+"""JSONL with a declared schema: one object a line, read exactly.
+
+    {"id":1,"tags":["a","b"],"at":"2026-01-31T12:00:00Z"}
+    {"id":9007199254740993,"at":null}
+
+A missing member is null, an unknown or repeated one is refused. Numbers keep all their digits until
+a field's type says what they are: 1.0 is no int. Floats that JSON cannot write are the strings
+"NaN", "Infinity" and "-Infinity"; bytes are base64; dates and times ISO 8601; a map is an array of
+pairs, or an object when its keys are strings.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from provenance.encoding import Value, encoder
+from provenance.errors import MalformedError
+from provenance.record import (
+    Bool,
+    Decimal,
+    Field,
+    Float32,
+    Float64,
+    Int,
+    List,
+    LogicalType,
+    Map,
+    Record,
+    Schema,
+    String,
+    Struct,
+    UInt,
+)
+from storage.reading import fail, reading
+from storage.scalars import NON_FINITE, Parse, scalar
+from storage.text import batched, lines
+
+REMEDY: Final = "correct the file, or the declared schema"
+
+
+class Number(str):
+    """A JSON number, as it is written."""
+
+    __slots__ = ()
+
+
+Parsed = None | bool | Number | str | list["Parsed"] | dict[str, "Parsed"]
+Convert = Callable[[Parsed], Value]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLinesSource:
+    """The lines of one JSONL file."""
+
+    name: str
+    path: Path
+    schema: Schema
+
+    def batches(self) -> Iterator[Sequence[Record]]:
+        """Yield the records in order.
+
+        Raises:
+            MalformedError: A line that is no JSON object, or does not fit the schema.
+            UnavailableError: The system could not read the file.
+        """
+        with reading(self.name, REMEDY), self.path.open("rb") as file:
+            yield from batched(self._records(file))
+
+    def _records(self, file: BinaryIO) -> Iterator[tuple[Record, int]]:
+        read, write = _members(self.schema.fields), encoder(self.schema)
+        for number, line in enumerate(lines(file, self.name), 1):
+            try:
+                record = read(parse(line))
+                encoded = write(record)
+            except MalformedError as error:
+                raise fail(f"{self.name}, record {number}", str(error), REMEDY) from error
+            yield record, len(encoded)
+
+
+def parse(text: str) -> Parsed:
+    """Return the JSON value that `text` writes, its numbers as they are written.
+
+    Raises:
+        MalformedError: No JSON, a member twice, NaN or Infinity as a number, or nested too deeply.
+    """
+    try:
+        found: Parsed = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_int=Number,
+            parse_float=Number,
+            parse_constant=_refused,
+        )
+    except json.JSONDecodeError as error:
+        raise MalformedError(f"not JSON: {error.msg} at column {error.colno}") from error
+    except RecursionError as error:
+        raise MalformedError("JSON nested too deeply") from error
+    return found
+
+
+def _unique(pairs: list[tuple[str, Parsed]]) -> dict[str, Parsed]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise MalformedError(f"an object names {twice[:80]!r} twice")
+    return found
+
+
+def _refused(text: str) -> Parsed:
+    raise MalformedError(f"{text} is no JSON number; write it as a string")
+
+
+def _wrong(expected: str, value: Parsed) -> MalformedError:
+    return MalformedError(f"expected {expected}, got {json.dumps(value)[:40]}")
+
+
+def _members(fields: Sequence[Field]) -> Callable[[Parsed], dict[str, Value]]:
+    """Return what reads an object with these members, those that are missing as null."""
+    readers = {member.name: _reader(member.type) for member in fields}
+
+    def read(value: Parsed) -> dict[str, Value]:
+        if not isinstance(value, dict):
+            raise _wrong("an object", value)
+        for unknown in sorted(value.keys() - readers.keys()):
+            raise MalformedError(f"member {unknown[:80]!r} is not in the declared schema")
+        record: dict[str, Value] = {}
+        for name, convert in readers.items():
+            try:
+                record[name] = convert(value.get(name))
+            except MalformedError as error:
+                raise MalformedError(f"field {name!r}: {error}") from error
+        return record
+
+    return read
+
+
+def _reader(logical: LogicalType) -> Convert:
+    """Return what reads a value of `logical`, or null."""
+    convert = _converter(logical)
+    return lambda value: None if value is None else convert(value)
+
+
+def _converter(logical: LogicalType) -> Convert:
+    match logical:
+        case List():
+            return _list(_reader(logical.item))
+        case Struct():
+            return _members(logical.fields)
+        case Map():
+            return _map(logical)
+        case Bool():
+            return _bool
+        case Int() | UInt() | Float32() | Float64() | Decimal():
+            return _number(logical)
+        case _:
+            return _string(scalar(logical))
+
+
+def _list(item: Convert) -> Convert:
+    def convert(value: Parsed) -> Value:
+        if not isinstance(value, list):
+            raise _wrong("an array", value)
+        return [item(each) for each in value]
+
+    return convert
+
+
+def _map(logical: Map) -> Convert:
+    key, item = _reader(logical.key), _reader(logical.value)
+    named = isinstance(logical.key, String)
+
+    def convert(value: Parsed) -> Value:
+        if named and isinstance(value, dict):
+            return [(name, item(each)) for name, each in value.items()]
+        if not isinstance(value, list):
+            raise _wrong("an array of pairs", value)
+        return [pair(each) for each in value]
+
+    def pair(value: Parsed) -> tuple[Value, Value]:
+        if not isinstance(value, list) or len(value) != 2:
+            raise _wrong("a pair [key, value]", value)
+        return key(value[0]), item(value[1])
+
+    return convert
+
+
+def _bool(value: Parsed) -> Value:
+    if not isinstance(value, bool):
+        raise _wrong("true or false", value)
+    return value
+
+
+def _number(logical: LogicalType) -> Convert:
+    read = scalar(logical)
+    is_float, is_decimal = isinstance(logical, Float32 | Float64), isinstance(logical, Decimal)
+
+    def convert(value: Parsed) -> Value:
+        if isinstance(value, Number) or (isinstance(value, str) and is_decimal):
+            return read(value)
+        if isinstance(value, str) and is_float and value in NON_FINITE:
+            return NON_FINITE[value]
+        raise _wrong("a number", value)
+
+    return convert
+
+
+def _string(read: Parse) -> Convert:
+    def convert(value: Parsed) -> Value:
+        if not isinstance(value, str) or isinstance(value, Number):
+            raise _wrong("a string", value)
+        return read(value)
+
+    return convert
