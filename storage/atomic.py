@@ -1,6 +1,6 @@
 """Files and folders that are there whole or not at all.
 
-A file or folder is written under a temporary name beside its place (`.NAME.xxxx.tmp`), flushed to
+A file or folder is written under a temporary name beside its place (`.xxxx.tmp`), flushed to
 the disk, and renamed. The writer holds a lock on the temporary name until then, so `sweep` can tell
 what a killed process left behind from what another is still writing.
 """
@@ -39,7 +39,7 @@ def create_atomic(path: Path, data: bytes, mode: int = 0o644) -> bool:
     Raises:
         UnavailableError: As for `write_atomic`.
     """
-    with told(path, "write"), _temporary(path, mode) as (file, temporary):
+    with told(path, "write"), pending(path.parent, mode) as (file, temporary):
         file.write(data)
         _flush(file)
         try:
@@ -57,11 +57,31 @@ def replacing(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
     Raises:
         UnavailableError: As for `write_atomic`.
     """
-    with told(path, "write"), _temporary(path, mode) as (file, temporary):
+    with told(path, "write"), pending(path.parent, mode) as (file, temporary):
         yield file
-        _flush(file)
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        publish(file, temporary, path)
+
+
+@contextmanager
+def pending(folder: Path, mode: int = 0o644) -> Iterator[tuple[BinaryIO, Path]]:
+    """Give a new file in `folder` and its temporary path; it is gone at the end if not published.
+
+    For a file whose name is known only when it is written; else see `replacing`.
+    """
+    descriptor, temporary = _new_file(folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            yield file, temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def publish(file: BinaryIO, temporary: Path, path: Path) -> None:
+    """Put a pending file at `path`, once its bytes are on the disk."""
+    _flush(file)
+    temporary.replace(path)
+    _sync_folder(path.parent)
 
 
 @contextmanager
@@ -73,7 +93,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         UnavailableError: As for `write_atomic`.
     """
     with told(path, "write"):
-        held, temporary = _temporary_folder(path)
+        held, temporary = _new_folder(path.parent)
         try:
             yield temporary
             os.fsync(held)
@@ -154,26 +174,19 @@ def _remedy(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-@contextmanager
-def _temporary(path: Path, mode: int) -> Iterator[tuple[BinaryIO, Path]]:
-    """Give a new locked file beside `path`, which is gone when the block ends."""
-    descriptor, name = tempfile.mkstemp(SUFFIX, f".{path.name}.", path.parent)
-    while not _is_held(descriptor):
-        os.close(descriptor)
-        descriptor, name = tempfile.mkstemp(SUFFIX, f".{path.name}.", path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            yield file, temporary
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _temporary_folder(path: Path) -> tuple[int, Path]:
-    """Return a new locked folder beside `path`, and the descriptor that holds the lock."""
+def _new_file(folder: Path) -> tuple[int, Path]:
+    """Return a new locked file in `folder`: its descriptor, which holds the lock, and its path."""
     while True:
-        temporary = Path(tempfile.mkdtemp(SUFFIX, f".{path.name}.", path.parent))
+        descriptor, name = tempfile.mkstemp(SUFFIX, ".", folder)
+        if _is_held(descriptor):
+            return descriptor, Path(name)
+        os.close(descriptor)
+
+
+def _new_folder(folder: Path) -> tuple[int, Path]:
+    """Return a new locked folder in `folder`: a descriptor that holds the lock, and its path."""
+    while True:
+        temporary = Path(tempfile.mkdtemp(SUFFIX, ".", folder))
         with suppress(FileNotFoundError):
             descriptor = os.open(temporary, os.O_RDONLY)
             if _is_held(descriptor):

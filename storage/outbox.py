@@ -1,0 +1,177 @@
+"""What is posted, and what still has to be: the batches of a log, fixed before they are submitted.
+
+    outbox/<log id>/00000000000000000004/
+      header        envelope bytes of the batch's header     written first, together,
+      entries       the entries' blob, empty if none         and never changed
+      submitted     {"height":7,"kind":"rootline/submitted/v1"}
+      receipt       the receipt's bytes
+
+A batch is `pending`, then `submitted` at a height, then `receipted`; each step is one file that
+appears whole. Whatever is killed when, the next run finds one of these states and goes on, with
+the same bytes: a log that posts two headers for one number is a fork, and that cannot be undone.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from provenance import canonical
+from provenance.canonical import Fields
+from provenance.errors import MalformedError, UnavailableError, VerificationError
+from provenance.field import Digest
+from provenance.log import MAX_BLOB, MAX_SEQUENCE
+from provenance.receipt import MAX_HEIGHT
+from storage.atomic import create_atomic, new_folder, read_bounded, sweep, told, write_atomic
+from storage.lock import PATIENCE, locked
+
+KIND: Final = "rootline/submitted/v1"
+MAX_RECEIPT: Final = canonical.MAX_BYTES
+_FOLDER: Final = re.compile(r"[0-9]{20}")
+_LOG: Final = re.compile(r"[0-9a-f]{64}")
+
+State = Literal["pending", "submitted", "receipted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One batch of the outbox, as it stood when it was read."""
+
+    log: Digest
+    sequence: int
+    header: bytes
+    entries: bytes
+    height: int | None = None
+    receipt: bytes | None = None
+
+    @property
+    def state(self) -> State:
+        """How far it has come."""
+        if self.receipt is not None:
+            return "receipted"
+        return "pending" if self.height is None else "submitted"
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """The batches in a folder. Hold `locked` from fixing a batch until its receipt is stored."""
+
+    folder: Path
+
+    def locked(self, *, wait: float = PATIENCE) -> AbstractContextManager[None]:
+        """Hold the outbox for one process, or raise UnavailableError that says who has it."""
+        return locked(self.folder / "lock", wait=wait)
+
+    def fix(self, log: Digest, sequence: int, header: bytes, entries: bytes) -> Entry:
+        """Return the batch with this number, stored on the disk before anybody submits it.
+
+        The same bytes again give the batch that is there, in the state it is in.
+
+        Raises:
+            VerificationError: Other bytes were fixed for this number: that would be a fork.
+            MalformedError: The number leaves a gap.
+            UnavailableError: It cannot be written.
+        """
+        if not 0 <= sequence <= MAX_SEQUENCE or max(len(header), len(entries)) > MAX_BLOB:
+            raise MalformedError(f"batch {sequence} of {len(header)} and {len(entries)} bytes")
+        last = self.last(log)
+        if last is not None and sequence > last.sequence + 1:
+            raise MalformedError(f"batch {sequence} would follow {last.sequence}: a gap in the log")
+        path = self._path(log, sequence)
+        with told(path, "write"):
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+        sweep(path.parent)
+        try:
+            with new_folder(path) as folder:
+                write_atomic(folder / "header", header)
+                write_atomic(folder / "entries", entries)
+        except FileExistsError:
+            pass
+        found = self.read(log, sequence)
+        if (found.header, found.entries) != (header, entries):
+            raise VerificationError(f"{path}: other bytes are fixed for batch {sequence}: no fork")
+        return found
+
+    def submitted(self, entry: Entry, height: int) -> Entry:
+        """Return the batch once it is written down at which height the ledger took it.
+
+        Raises:
+            VerificationError: Another height was written down before.
+        """
+        path = self._path(entry.log, entry.sequence) / "submitted"
+        create_atomic(path, canonical.encode({"kind": KIND, "height": height}))
+        if (before := _height(path)) != height:
+            raise VerificationError(f"{path} says height {before}, not {height}; it is not changed")
+        return self.read(entry.log, entry.sequence)
+
+    def receipted(self, entry: Entry, receipt: bytes) -> Entry:
+        """Return the batch with its receipt stored; of several receipts the first stays.
+
+        Raises:
+            MalformedError: It was not submitted.
+        """
+        if self.read(entry.log, entry.sequence).height is None:
+            raise MalformedError(f"batch {entry.sequence} has a receipt before it was submitted")
+        create_atomic(self._path(entry.log, entry.sequence) / "receipt", receipt)
+        return self.read(entry.log, entry.sequence)
+
+    def waiting(self) -> tuple[Entry, ...]:
+        """Return the batches without a receipt, in each log's order."""
+        logs = sorted(path.name for path in self.folder.iterdir() if _LOG.fullmatch(path.name))
+        return tuple(
+            self.read(log, sequence)
+            for log in map(Digest.parse, logs)
+            for sequence in self._sequences(log)
+            if not (self._path(log, sequence) / "receipt").exists()
+        )
+
+    def batches(self, log: Digest) -> Iterator[Entry]:
+        """Yield all batches of a log in order, read one at a time."""
+        for sequence in self._sequences(log):
+            yield self.read(log, sequence)
+
+    def last(self, log: Digest) -> Entry | None:
+        """Return the newest batch of a log, or None."""
+        sequences = self._sequences(log)
+        return self.read(log, sequences[-1]) if sequences else None
+
+    def read(self, log: Digest, sequence: int) -> Entry:
+        """Return one batch.
+
+        Raises:
+            UnavailableError: There is none with this number.
+            MalformedError: A file of it is damaged.
+        """
+        path = self._path(log, sequence)
+        if not path.is_dir():
+            raise UnavailableError(f"no batch {sequence} in {path.parent}")
+        submitted, receipt = path / "submitted", path / "receipt"
+        return Entry(
+            log,
+            sequence,
+            read_bounded(path / "header", MAX_BLOB),
+            read_bounded(path / "entries", MAX_BLOB),
+            _height(submitted) if submitted.exists() else None,
+            read_bounded(receipt, MAX_RECEIPT) if receipt.exists() else None,
+        )
+
+    def _sequences(self, log: Digest) -> list[int]:
+        folder = self.folder / log.hex()
+        if not folder.is_dir():
+            return []
+        return sorted(int(path.name) for path in folder.iterdir() if _FOLDER.fullmatch(path.name))
+
+    def _path(self, log: Digest, sequence: int) -> Path:
+        return self.folder / log.hex() / f"{sequence:020d}"
+
+
+def _height(path: Path) -> int:
+    try:
+        fields = Fields.parse(read_bounded(path, 4096), KIND)
+        height = fields.integer("height", 1, MAX_HEIGHT)
+        fields.done()
+    except MalformedError as error:
+        raise MalformedError(f"{path}: {error}") from error
+    return height
