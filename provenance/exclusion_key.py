@@ -15,11 +15,13 @@ from provenance.field import FieldElement
 from provenance.leaf import DatasetKey, bucket, bucket_key
 from provenance.normalise import normalise
 from provenance.poseidon import poseidon
+from provenance.schema import List, LogicalType, Schema, String, Struct
 
 KEY_TAG: Final = b"RL-xkey"
 SALT_TAG: Final = b"RL-xslt"
 LEAF: Final = 1
 BITS: Final = 248
+_PATH_RULE: Final = "exact/1 has an empty field path, every other normaliser has a field"
 
 
 class ExclusionKey(bytes):
@@ -86,7 +88,7 @@ def key(normaliser: str, field: str, value: object) -> ExclusionKey:
         UnavailableError: This version does not know the normaliser.
     """
     if (normaliser == "exact/1") != (not field_names(field)):
-        raise MalformedError("exact/1 has an empty field path, every other normaliser has a field")
+        raise MalformedError(_PATH_RULE)
     parts = (normaliser.encode(), field.encode(), normalise(normaliser, value))
     framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     return ExclusionKey(sha256(KEY_TAG + framed).digest()[:31])
@@ -102,6 +104,28 @@ def record_keys(normaliser: str, field: str, record: object) -> tuple[ExclusionK
     """
     found = (key(normaliser, field, value) for value in _values(record, field_names(field)))
     return tuple(dict.fromkeys(found))
+
+
+def check_field(schema: Schema, normaliser: str, field: str) -> None:
+    """Check that an index of this normaliser over this field path fits a schema.
+
+    Raises:
+        MalformedError: The path leads to no string, or `exact/1` is given a path.
+    """
+    names = field_names(field)
+    if (normaliser == "exact/1") != (not names):
+        raise MalformedError(_PATH_RULE)
+    found: LogicalType = Struct(schema.fields)
+    for name in names:
+        inner = found.fields if isinstance(found, Struct) else ()
+        types = [each.type for each in inner if each.name == name]
+        if not types:
+            raise MalformedError(f"index: the schema has no field {field!r}; it ends at {name!r}")
+        found = types[0]
+        while isinstance(found, List):
+            found = found.item
+    if names and not isinstance(found, String):
+        raise MalformedError(f"index: {field!r} is no string; {normaliser} takes strings")
 
 
 def index_salt(dataset_key: DatasetKey, key: ExclusionKey) -> IndexSalt:

@@ -24,6 +24,8 @@ from provenance.errors import MalformedError
 from provenance.field import Digest, FieldElement
 from provenance.leaf import DatasetKey, bucket, bucket_key
 from provenance.poseidon import ezkl_sponge, poseidon
+from provenance.schema import Bool, Float32, Float64, Int, Schema, UInt
+from provenance.schema import Decimal as DecimalType
 
 FEATURE_TAG: Final = b"RL-feat"
 FEATURES_LEAF: Final = 3
@@ -36,6 +38,7 @@ DIGITS: Final = 18
 """Digits in a field element: 18 * 14 = 252 bits."""
 MAX_SCALE: Final = 32
 MAX_FIELDS: Final = 4096
+NUMERIC: Final = (Bool, Int, UInt, Float32, Float64, DecimalType)
 NULLS: Final = ("refuse", "zero")
 
 
@@ -109,6 +112,14 @@ class FeatureSpec:
         )
         members.done()
         return spec
+
+
+def check_spec(spec: FeatureSpec, schema: Schema) -> None:
+    """Check that every field of a spec is a numeric field of a schema, or raise MalformedError."""
+    types = {field.name: field.type for field in schema.fields}
+    for field in spec.all:
+        if not isinstance(types.get(field.name), NUMERIC):
+            raise MalformedError(f"feature {field.name!r} is no numeric field of the schema")
 
 
 def values(spec: FeatureSpec, record: Mapping[str, object]) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ with one release is checked with another.
 
 import unicodedata
 from collections.abc import Callable, Mapping
-from itertools import groupby
+from itertools import chain, groupby
 from types import MappingProxyType
 from typing import Final
 
@@ -19,18 +19,21 @@ from provenance.errors import MalformedError, UnavailableError
 Normaliser = Callable[[object], bytes]
 
 _KNOWN: Final = ("14.0.0", "15.0.0", "15.1.0")
-_LATER: Final = (
-    *((0x0CF3, 0x0CF3), (0x0ECE, 0x0ECE), (0x2FFC, 0x2FFF), (0x31EF, 0x31EF)),
-    *((0x10EFD, 0x10EFF), (0x1123F, 0x11241), (0x11B00, 0x11B09), (0x11F00, 0x11F10)),
-    *((0x11F12, 0x11F3A), (0x11F3E, 0x11F59), (0x1342F, 0x1342F), (0x13439, 0x13455)),
-    *((0x1B132, 0x1B132), (0x1B155, 0x1B155), (0x1D2C0, 0x1D2D3), (0x1DF25, 0x1DF2A)),
-    *((0x1E030, 0x1E06D), (0x1E08F, 0x1E08F), (0x1E4D0, 0x1E4F9), (0x1F6DC, 0x1F6DC)),
-    *((0x1F774, 0x1F776), (0x1F77B, 0x1F77F), (0x1F7D9, 0x1F7D9), (0x1FA75, 0x1FA77)),
-    *((0x1FA87, 0x1FA88), (0x1FAAD, 0x1FAAF), (0x1FABB, 0x1FABD), (0x1FABF, 0x1FABF)),
-    *((0x1FACE, 0x1FACF), (0x1FADA, 0x1FADB), (0x1FAE8, 0x1FAE8), (0x1FAF7, 0x1FAF8)),
-    *((0x2B739, 0x2B739), (0x2EBF0, 0x2EE5D), (0x31350, 0x323AF)),
-)
-"""What 15.0 and 15.1 assign and 14.0 does not (DerivedAge.txt of Unicode 15.1)."""
+LATER: Final = """\
+0CF3 0ECE 2FFC-2FFF 31EF 10EFD-10EFF 1123F-11241 11B00-11B09 11F00-11F10 11F12-11F3A
+11F3E-11F59 1342F 13439-13455 1B132 1B155 1D2C0-1D2D3 1DF25-1DF2A 1E030-1E06D 1E08F
+1E4D0-1E4F9 1F6DC 1F774-1F776 1F77B-1F77F 1F7D9 1FA75-1FA77 1FA87-1FA88 1FAAD-1FAAF
+1FABB-1FABD 1FABF 1FACE-1FACF 1FADA-1FADB 1FAE8 1FAF7-1FAF8 2B739 2EBF0-2EE5D 31350-323AF
+"""
+"""What Unicode 15.0 and 15.1 assign and 14.0 does not, first to last (DerivedAge.txt of 15.1)."""
+
+
+def _points(span: str) -> range:
+    first, _, last = span.partition("-")
+    return range(int(first, 16), int(last or first, 16) + 1)
+
+
+_LATER: Final = frozenset(chain.from_iterable(map(_points, LATER.split())))
 
 
 def normalise(normaliser: str, value: object) -> bytes:
@@ -76,9 +79,7 @@ def is_old(character: str, database: str = unicodedata.unidata_version) -> bool:
         return True
     if database not in _KNOWN:
         raise UnavailableError(f"cannot fold text under Unicode {database}; use {_KNOWN}")
-    point = ord(character)
-    assigned = unicodedata.category(character) != "Cn"
-    return assigned and not any(first <= point <= last for first, last in _LATER)
+    return unicodedata.category(character) != "Cn" and ord(character) not in _LATER
 
 
 def _fold(run: str) -> str:
