@@ -81,30 +81,22 @@ def _fields(fields: Sequence[Field]) -> Callable[[Record], bytes]:
     count = len(puts)
 
     def put(record: Record) -> bytes:
+        name, parts = "", []
         try:
-            encoded = b"".join([each(record[name]) for name, each in puts])
-        except (KeyError, TypeError, MalformedError) as error:
-            raise _blame(puts, record) from error
+            for name, each in puts:
+                parts.append(each(record[name]))
+        except MalformedError as error:
+            raise MalformedError(f"field {name!r}: {error}") from error
+        except KeyError as error:
+            raise MalformedError(f"field {name!r} is missing") from error
+        except TypeError as error:
+            raise _wrong("an object with named fields", record) from error
         if len(record) != count:
             unknown = min(str(name) for name in set(record) - {name for name, _ in puts})
             raise MalformedError(f"field {unknown[:80]!r} is not in the schema")
-        return encoded
+        return b"".join(parts)
 
     return put
-
-
-def _blame(puts: Sequence[tuple[str, Put]], record: object) -> MalformedError:
-    """Return the error of the first field of `record` that cannot be encoded."""
-    if not isinstance(record, Mapping):
-        return _wrong("an object with named fields", record)
-    for name, each in puts:
-        if name not in record:
-            return MalformedError(f"field {name!r} is missing")
-        try:
-            each(record[name])
-        except MalformedError as error:
-            return MalformedError(f"field {name!r}: {error}")
-    raise AssertionError("a record failed that has no failing field")
 
 
 def _put(logical: LogicalType) -> Put:
