@@ -5,7 +5,7 @@ the name by which runs, proofs and later versions refer to it. Building it is a 
 records go in, chunks with their leaves come out, and nothing but one open chunk stays in memory.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -225,9 +225,20 @@ def leaves_of(
 
 
 def chunks_of(
-    batches: Iterable[Sequence[Record]], schema: Schema, key: DatasetKey, spec: FeatureSpec | None
+    batches: Iterable[Sequence[Record]],
+    schema: Schema,
+    key: DatasetKey,
+    spec: FeatureSpec | None,
+    watch: Callable[[Sequence[Record], Sequence[Digest]], None] | None = None,
 ) -> Iterator[LeafChunk]:
     """Yield the chunks of a dataset in order, as soon as each is closed.
+
+    Args:
+        batches: Records in the dataset's order.
+        schema: What each of them fits.
+        key: Secret of the dataset's line of versions.
+        spec: Features that every leaf commits to, or None for plain leaves.
+        watch: Called with each batch and its content digests, for indexes and progress.
 
     Raises:
         MalformedError: A record does not fit, or there is none at all.
@@ -240,6 +251,8 @@ def chunks_of(
             continue
         seen += len(batch)
         leaves = leaves_of(batch, schema, key, spec)
+        if watch is not None:
+            watch(batch, leaves.contents)
         waiting = np.concatenate([waiting, leaves.words])
         for length in cutter.feed(leaves.contents):
             yield LeafChunk(chunk_root(waiting[:length]), waiting[:length])

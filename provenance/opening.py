@@ -53,7 +53,7 @@ class Opening:
         fields.constant("kind", KIND)
         text = fields.text("encoded", most=2 * MAX_RECORD)
         opening = cls(
-            canonical_hex(text),
+            decode_hex(text),
             Salt(fields.hexed("salt", 16)),
             fields.optional("feature_salt", fields.element),
             InclusionProof.from_json(fields.take("path")),
@@ -62,7 +62,7 @@ class Opening:
         return opening
 
 
-def canonical_hex(text: str) -> bytes:
+def decode_hex(text: str) -> bytes:
     """Return the bytes that `text` writes in lower-case hex, or raise MalformedError."""
     if len(text) % 2 or text.strip("0123456789abcdef"):
         raise MalformedError("opening: 'encoded' must be lower-case hex")

@@ -1,12 +1,13 @@
 """Evidence + policy -> verdict: every check is made, and every finding is told.
 
-The audit opens no file, asks no network and reads no clock: bytes, policy, verifiers and the time of
-the check come in, a verdict goes out. An error in one check is a finding and no end.
+The audit opens no file, asks no network and reads no clock: bytes, policy, verifiers and the time
+of the check come in, a verdict goes out. An error in one check is a finding and no end.
 """
 
 from provenance.audit.case import Case, Verifiers
 from provenance.audit.datasets import anchored, check_datasets, check_openings
 from provenance.audit.ledger import published
+from provenance.audit.members import check_issuer, check_surplus
 from provenance.audit.proofs import check_exclusions, check_memberships
 from provenance.audit.runs import check_runs
 from provenance.errors import ProvenanceError, UnavailableError
@@ -51,24 +52,28 @@ def _examine(case: Case) -> None:
         rests_on=("the issuer's key",),
     )
     log = published(case)
+    check_issuer(case, log, manifest)
     found = anchored(case, log)
     check_datasets(case, log, found)
     check_openings(case, found)
     check_exclusions(case, found)
     check_memberships(case, found)
     check_runs(case, log, found)
+    check_surplus(case, found)
 
 
 def _required(item: Requirement, findings: tuple[Finding, ...]) -> Finding:
     about = [f for f in findings if f.claim == item.claim and item.subject in ("*", f.subject)]
-    good = [f for f in about if f.outcome is Outcome.HOLDS and f.level and f.level >= item.level]
+    best = max((f.level for f in about if f.level), default=None)
+    unclear = [f for f in about if f.outcome is Outcome.UNKNOWN]
     if any(f.outcome is Outcome.FAILS for f in about):
         outcome, words = Outcome.FAILS, "a check of it failed"
-    elif good and not any(f.outcome is Outcome.UNKNOWN for f in about):
-        outcome, words = Outcome.HOLDS, f"found at {max(f.level for f in good if f.level)}"
-    elif about:
-        best = max((f.level for f in about if f.level), default=None)
-        outcome, words = Outcome.UNKNOWN, f"found only at {best}" if best else about[0].reason
-    else:
+    elif unclear:
+        outcome, words = Outcome.UNKNOWN, unclear[0].reason
+    elif best is None:
         outcome, words = Outcome.UNKNOWN, "the evidence says nothing of it"
+    elif best < item.level:
+        outcome, words = Outcome.UNKNOWN, f"found only at {best}"
+    else:
+        outcome, words = Outcome.HOLDS, f"found at {best}"
     return Finding(item.claim, item.subject, outcome, words, item.level)

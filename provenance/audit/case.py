@@ -37,7 +37,7 @@ class Case:
     now: int
     findings: list[Finding] = field(default_factory=list)
 
-    def holds(  # the report shows each of these
+    def holds(
         self,
         claim: str,
         subject: str,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from provenance.attestation import Attestation, verify
 from provenance.audit.case import Case
@@ -17,11 +18,14 @@ from provenance.log import digest_entry, full_entry
 from provenance.opening import Opening, verify_opening
 from provenance.receipt import Block
 from provenance.rfc9162 import MerklePath, leaf_hash, verify_path
+from provenance.training import Run, RunStart
 from provenance.tree import Chunk, verify_table
 
 TABLE_KIND = "rootline/table/v1"
 OPENING_KIND = "rootline/opened/v1"
 PATH_KIND = "rootline/path/v1"
+LAST_SECOND = 253_402_300_799
+"""The end of year 9999, the last that a date can name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,9 @@ def anchored(case: Case, log: Published) -> dict[Digest, Anchored]:
             sequence = _sequence(case, log, item)
             block = log.block_of(sequence)
             _check_key(case, item, block)
-            found[item.subject] = Anchored(item, block, sequence)
+            known = found.get(item.subject)
+            if known is None or sequence < known.sequence:
+                found[item.subject] = Anchored(item, block, sequence)
 
         case.attempt("evidence", f"attestation {name[:16]}", check)
     return found
@@ -62,20 +68,20 @@ def _check_key(case: Case, item: Attestation, block: Block) -> None:
 
 
 def _sequence(case: Case, log: Published, item: Attestation) -> int:
-    for sighting in log.history.headers:
-        header = sighting.sealed.header
-        if header.statement == item.envelope:
-            return header.sequence
-        entries = sighting.entries or ()
-        if full_entry(item.envelope) in entries or digest_entry(item.envelope) in entries:
-            return header.sequence
-    return _by_path(case, log, item)
-
-
-def _by_path(case: Case, log: Published, item: Attestation) -> int:
-    data = case.bundle.under("paths").get(item.digest.hex())
-    if data is None:
+    path = case.bundle.under("paths").get(item.digest.hex())
+    if isinstance(item.commitment, Run | RunStart):  # in a header, or it could be one of a thousand
+        found = [s for s in log.history.headers if s.sealed.header.statement == item.envelope]
+    elif path is not None:
+        return _by_path(log, item, path)
+    else:
+        wanted = {full_entry(item.envelope), digest_entry(item.envelope)}
+        found = [s for s in log.history.headers if not wanted.isdisjoint(s.entries or ())]
+    if not found:
         raise UnavailableError(f"{item.name}: nothing shows in which batch it was published")
+    return found[0].sealed.header.sequence
+
+
+def _by_path(log: Published, item: Attestation, data: bytes) -> int:
     fields = Fields.parse(data, PATH_KIND)
     sequence = fields.integer("sequence", 1, len(log.history.headers) - 1)
     index, full = fields.integer("index", 0, 2**20), fields.boolean("full")
@@ -111,16 +117,6 @@ def _check_dataset(
     found: Mapping[Digest, Anchored],
 ) -> None:
     label = commitment.label
-    notes = [f"commitment {digest.hex()}", f"{commitment.records} records (L1 until summed)"]
-    table = tables(case).get(digest)
-    if table is not None:
-
-        def check() -> None:
-            verify_table(table, commitment.root, commitment.chunks, commitment.records)
-            notes[1] = f"{commitment.records} records, summed over the whole chunk table"
-
-        if not case.attempt("dataset", label, check):
-            return
     if not case.attempt("dataset", label, lambda: _check_previous(commitment, item, found)):
         return
     case.holds(
@@ -130,8 +126,9 @@ def _check_dataset(
         f"signed by {_issuer(case, item)} and published in block {item.block.height} of "
         f"{item.block.chain}, {_when(item.block)}",
         rests_on=_ledger_rests(log, item),
-        notes=tuple(notes),
+        notes=(f"commitment {digest.hex()}", f"{commitment.records} records declared"),
     )
+    _check_count(case, digest, commitment)
     _check_facts(case, commitment)
     _check_unique(case, log, label)
 
@@ -149,6 +146,19 @@ def _check_previous(
         raise VerificationError(f"{commitment.label}: published before its previous version")
 
 
+def _check_count(case: Case, digest: Digest, commitment: DatasetCommitment) -> None:
+    def check() -> None:
+        table = tables(case).get(digest)
+        if table is None:
+            raise UnavailableError("its chunk table is not in the evidence")
+        verify_table(table, commitment.root, commitment.chunks, commitment.records)
+
+    if case.attempt("count", commitment.label, check):
+        words = f"{commitment.records} records, summed over {commitment.chunks} chunks"
+        rests = (f"dataset {commitment.label} (L1)",)
+        case.holds("count", commitment.label, Level.L1, words, rests_on=rests)
+
+
 def _issuer(case: Case, item: Anchored) -> str:
     issuer = case.policy.issuer(item.attestation.key)
     return f"{issuer.name!r}" if issuer else "nobody known"
@@ -160,7 +170,8 @@ def _when(block: Block) -> str:
 
 def rfc3339(time: int) -> str:
     """Return nanoseconds since 1970 as a UTC time to the second."""
-    return datetime.fromtimestamp(time // 10**9, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    seconds = max(-LAST_SECOND, min(time // 10**9, LAST_SECOND))  # a header may say anything
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _ledger_rests(log: Published, item: Anchored) -> tuple[str, ...]:
@@ -180,14 +191,16 @@ def _check_facts(case: Case, commitment: DatasetCommitment) -> None:
 
 
 def _check_unique(case: Case, log: Published, label: str) -> None:
+    name = label.split("@", maxsplit=1)[0]
     if not log.history.is_open:
         case.unknown("unique", label, "the log has entries that are not opened to this auditor")
     elif log.checkpoint is None:
         case.unknown("unique", label, "no checkpoint says that the log shown here is all of it")
-    elif not any(p.subject in (label, label.split("@", maxsplit=1)[0]) for p in log.history.problems):
-        case.holds(
-            "unique", label, Level.L1, "no other commitment for it in the log up to its checkpoint"
-        )
+    elif found := [p.words for p in log.history.problems if p.subject in (label, name)]:
+        case.fails("unique", label, "; ".join(found))
+    else:
+        words = "no other commitment for it in the log up to its checkpoint"
+        case.holds("unique", label, Level.L1, words, rests_on=("the monitor's key",))
 
 
 def tables(case: Case) -> dict[Digest, tuple[Chunk, ...]]:
@@ -212,9 +225,7 @@ def table_document(of: Digest, chunks: Sequence[Chunk]) -> JsonObject:
 def check_openings(case: Case, found: Mapping[Digest, Anchored]) -> None:
     """Add a finding for each record that the evidence opens."""
     for name, data in case.bundle.under("openings").items():
-        case.attempt(
-            "record", name[:16], lambda name=name, data=data: _opened(case, name, data, found)
-        )
+        case.attempt("record", name[:16], partial(_opened, case, name, data, found))
 
 
 def _opened(case: Case, name: str, data: bytes, found: Mapping[Digest, Anchored]) -> None:
@@ -225,7 +236,7 @@ def _opened(case: Case, name: str, data: bytes, found: Mapping[Digest, Anchored]
     opening = Opening.from_fields(fields.inner("opening"))
     fields.done()
     values = verify_opening(opening, commitment)
-    shown = ", ".join(f"{key}={value!r}" for key, value in list(values.items())[:4])
+    shown = ", ".join(f"{key}={value!r:.60}" for key, value in list(values.items())[:4])
     case.holds(
         "record",
         f"{commitment.label}[{opening.path.chunk}:{opening.path.position}]",

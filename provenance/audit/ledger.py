@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from provenance import checkpoint
+from provenance import checkpoint, envelope
 from provenance.anchor import Anchor, Blocks, believe
 from provenance.audit.case import Case
 from provenance.canonical import Fields, JsonObject
@@ -75,9 +76,11 @@ def _headers(case: Case) -> list[SealedHeader]:
         raise MalformedError("the bundle holds no log: not one batch header")
     keys = case.policy.keys()
     sealed = [verify_header(data, keys) for _, data in sorted(members.items())]
-    for name, item in zip(sorted(members), sealed, strict=True):
+    for number, (name, item) in enumerate(zip(sorted(members), sealed, strict=True)):
         if item.header.sequence != int(name):
             raise MalformedError(f"log/{name}.json holds header {item.header.sequence}")
+        if item.header.sequence != number:
+            raise VerificationError(f"the log has a gap: header {number} is missing")
     log = sealed[0].header.log_id
     if log not in case.policy.logs:
         raise VerificationError(f"the policy does not know log {log.hex()[:16]}…")
@@ -124,16 +127,18 @@ def _blocks(case: Case, anchor: Anchor, verifier: LedgerVerifier) -> Blocks:
     fields.done()
     linked = [verifier.linked_block(header) for header in plain]
     signed = [verifier.signed_block(header) for header in extended]
-    _check_order(linked)
-    _check_order(signed)
+    _check_links(linked)
+    _check_links(signed)
     trusting = case.policy.trusting_seconds * SECOND
     return believe(linked, signed, anchor, case.now, trusting)
 
 
-def _check_order(blocks: Sequence[Block]) -> None:
-    heights = [block.height for block in blocks]
-    if heights != sorted(set(heights)):
-        raise MalformedError("blocks.json: heights must rise, each once")
+def _check_links(blocks: Sequence[Block]) -> None:
+    for below, block in pairwise(blocks):
+        if (block.height, block.previous) != (below.height + 1, below.hash):
+            raise VerificationError(
+                f"blocks.json: block {block.height} does not follow block {below.height} before it"
+            )
 
 
 def _receipts(
@@ -151,11 +156,13 @@ def _receipts(
             receipt = Receipt.parse(data)
             if sequence >= len(sealed) or receipt.blob != sealed[sequence].envelope:
                 raise VerificationError(f"receipt {sequence} is for another header")
-            posted[sequence] = _block_of(receipt, genesis, blocks, verifier)
-            _check_key(case, sealed[sequence], posted[sequence])
+            block = _block_of(receipt, genesis, blocks, verifier)
+            _check_key(case, sealed[sequence], block)
+            posted[sequence] = block
 
-        if not case.attempt("log", f"batch {sequence}", check):
-            posted.pop(sequence, None)
+        case.attempt("log", f"batch {sequence}", check)
+    for sequence in sorted(set(range(len(sealed))) - posted.keys()):
+        case.unknown("log", f"batch {sequence}", "no receipt shows where it was published")
     return posted
 
 
@@ -211,7 +218,7 @@ def _checkpoint(case: Case, history: History, blocks: Blocks) -> Checkpoint | No
     reasons = []
     for name, data in case.bundle.under("checkpoints").items():
         try:
-            found = checkpoint.verify(data, case.policy.monitors)
+            found = _signed_by_monitor(case, data)
             _check_checkpoint(found, name, data, history, blocks)
             best = found if best is None or found.last > best.last else best
         except UnavailableError as error:
@@ -226,10 +233,17 @@ def _checkpoint(case: Case, history: History, blocks: Blocks) -> Checkpoint | No
             "log",
             subject,
             Level.L1,
-            f"headers 0 to {best.sequence} are one chain, seen by a monitor up to block {best.last}",
+            f"headers 0 to {best.sequence} are one chain; a monitor scanned to block {best.last}",
             rests_on=("the monitor's key", f"anchor {blocks.anchor.hash.hex()[:16]}…"),
         )
     return best
+
+
+def _signed_by_monitor(case: Case, data: bytes) -> Checkpoint:
+    known = {key.key_id for key in case.policy.monitors}
+    if envelope.parse(data).key_id not in known:
+        raise UnavailableError("a checkpoint is by a monitor whom the policy does not name")
+    return checkpoint.verify(data, case.policy.monitors)
 
 
 def _check_checkpoint(
@@ -248,11 +262,13 @@ def _check_checkpoint(
         )
     if found.sequence != len(headers) - 1:
         raise UnavailableError(
-            f"it speaks for headers up to {found.sequence}, the bundle goes on to {len(headers) - 1}"
+            f"it speaks for headers up to {found.sequence}, the bundle has {len(headers) - 1}"
         )
     first = history.headers[0].height
-    if first is not None and found.first > first:
-        raise VerificationError("it begins after the log's first header")
+    if first is None:
+        raise UnavailableError("no receipt shows in which block the log begins")
+    if found.first > first:
+        raise UnavailableError(f"it begins at block {found.first}, the log begins before it")
     if blocks.at(found.last).hash != found.block:
         raise VerificationError(f"it saw another block {found.last} than the anchor leads to")
     highest = max((s.height or 0 for s in history.headers), default=0)

@@ -1,6 +1,7 @@
 """Zero-knowledge proofs and index proofs: what they show, and what they rest on."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from provenance.audit.case import Case
@@ -18,7 +19,9 @@ from provenance.exclusion_proof import (
 )
 from provenance.field import Digest
 from provenance.findings import Level
+from provenance.leaf import content_digest
 from provenance.membership import MembershipClaim
+from provenance.opening import decode_hex
 from provenance.proof import Proof, context, membership_public
 
 EXCLUSION_KIND: Final = "rootline/exclusion/v1"
@@ -114,11 +117,7 @@ def _verifier(case: Case, proof: Proof) -> None:
 def check_exclusions(case: Case, found: Mapping[Digest, Anchored]) -> None:
     """Add a finding for each proof of absence or presence in an exclusion index."""
     for name, data in case.bundle.under("exclusions").items():
-        case.attempt(
-            "absence",
-            name[:16],
-            lambda name=name, data=data: _check_exclusion(case, name, data, found),
-        )
+        case.attempt("absence", name[:16], partial(_check_exclusion, case, name, data, found))
 
 
 def _check_exclusion(case: Case, name: str, data: bytes, found: Mapping[Digest, Anchored]) -> None:
@@ -131,20 +130,28 @@ def _check_exclusion(case: Case, name: str, data: bytes, found: Mapping[Digest, 
     proof = fields.take("proof")
     fields.done()
     entry = dataset.indexes[number]
-    reveals = _verify_index(entry, value, proof, absent=absent)
+    raw = _raw(entry, value, dataset)
+    reveals = _verify_index(entry, raw, proof, absent=absent)
     claim = "absence" if absent else "presence"
     case.holds(
         claim,
         f"{dataset.label}[{entry.field}]={value}",
         Level.L0,
-        f"its key is {'not ' if absent else ''}in the index ({entry.normaliser}, {entry.keys} keys); "
-        "that the index holds the dataset's records is only declared, which caps the claim",
+        f"its key is {'not ' if absent else ''}in the index ({entry.normaliser}, {entry.keys} "
+        "keys); that the index holds the dataset's records is only declared, which caps the claim",
         rests_on=(f"dataset {dataset.label} (L1)", "the index's equality with the records (L0)"),
         notes=(reveals,),
     )
 
 
-def _verify_index(entry: IndexEntry, value: str, proof: Json, *, absent: bool) -> str:
+def _raw(entry: IndexEntry, value: str, dataset: DatasetCommitment) -> object:
+    """Return what the normaliser takes: the value, or for exact/1 an encoded record's digest."""
+    if entry.normaliser != "exact/1":
+        return value
+    return content_digest(dataset.schema.digest, decode_hex(value))
+
+
+def _verify_index(entry: IndexEntry, value: object, proof: Json, *, absent: bool) -> str:
     if absent:
         absence = AbsenceProof.from_json(proof)
         verify_absence(value, absence, entry)

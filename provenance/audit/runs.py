@@ -135,6 +135,13 @@ def _trusts_order(case: Case, log: Published) -> bool:
     return not log.is_self_hosted or log.genesis.chain in case.policy.operators
 
 
+def _check_operator(case: Case, log: Published) -> None:
+    if not _trusts_order(case, log):
+        raise UnavailableError(
+            "the ledger is self-hosted and the policy does not trust its operator for order"
+        )
+
+
 def _operator(log: Published) -> tuple[str, ...]:
     words = f"the operator of self-hosted ledger {log.genesis.chain}, whom the policy trusts"
     return (words,) if log.is_self_hosted else ()
@@ -162,10 +169,7 @@ def _check_order(
     )
     try:
         _check_competition(log, item)
-        if not _trusts_order(case, log):
-            raise UnavailableError(
-                "the ledger is self-hosted and the policy does not trust its operator for order"
-            )
+        _check_operator(case, log)
     except UnavailableError as error:
         case.unknown("order", name, f"{heights}; but {error}")
         return

@@ -1,0 +1,1 @@
+"""Edges and core joined: what the library, the command line and the Dagster assets call."""

@@ -1,0 +1,76 @@
+"""Policies, and a bundle's verdict: the auditor's side, which needs no home."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pipelines.flow.publishing import log_id
+from pipelines.flow.workspace import Workspace
+from provenance.anchor import Anchor
+from provenance.audit import Verifiers, audit
+from provenance.envelope import PublicKey
+from provenance.evidence import MAX_BUNDLE
+from provenance.field import Digest
+from provenance.findings import Verdict
+from provenance.policy import Issuer, Policy, Requirement, Span
+from provenance.proof import ProofVerifier
+from storage.atomic import read_bounded
+from storage.celestia.verifier import CelestiaVerifier
+
+WEEK: Final = 7 * 86400
+MAX_POLICY: Final = 2**22
+
+
+def verifiers() -> Verifiers:
+    """Return the verifiers that this installation has."""
+    from circuits.prover import EzklVerifier
+
+    celestia = CelestiaVerifier()
+    provers: Mapping[str, ProofVerifier] = {"ezkl": EzklVerifier()}
+    return Verifiers({"embedded": celestia, "memory": celestia, "celestia": celestia}, provers)
+
+
+def audit_file(bundle: Path, policy: Path) -> Verdict:
+    """Return the verdict on a bundle file under a policy file.
+
+    Raises:
+        MalformedError: One of them is missing, unreadable, or not what it claims to be.
+    """
+    trusted = Policy.parse(read_bounded(policy, MAX_POLICY))
+    return audit(read_bounded(bundle, MAX_BUNDLE), trusted, verifiers(), time.time_ns())
+
+
+def policy_for(
+    space: Workspace,
+    *,
+    name: str,
+    require: tuple[Requirement, ...],
+    monitors: tuple[PublicKey, ...] = (),
+    samples: int = 5,
+    verifying_keys: tuple[Digest, ...] = (),
+    trust_operator: bool = False,
+) -> Policy:
+    """Return a policy to start from: this home's issuer and log, anchored at the ledger's head.
+
+    An auditor takes key, log id and anchor from the issuer by a way that he trusts, and compares.
+    """
+    ledger = space.ledger
+    head = ledger.head()
+    block = space.verifier.signed_block(ledger.header(head))
+    chain = (Span(ledger.chain, 1, None),)
+    return Policy(
+        name=name,
+        issuers=(Issuer(space.issuer.public_key, "issuer of this home", chain),),
+        logs=(log_id(space),),
+        anchors=(Anchor(ledger.kind, ledger.chain, head, block.hash),),
+        trusting_seconds=WEEK,
+        operators=(ledger.chain,) if trust_operator else (),
+        monitors=monitors,
+        require=require,
+        licences=None,
+        models=None,
+        samples=samples,
+        srs=(),
+        verifying_keys=verifying_keys,
+    )

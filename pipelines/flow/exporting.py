@@ -1,0 +1,159 @@
+"""Everything an auditor needs, gathered into one bundle file."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pipelines.flow.catalogue import Version, attestations, chunk_table
+from pipelines.flow.opening import Opener, open_records, opener, records_at
+from pipelines.flow.proving import proof_path
+from pipelines.flow.publishing import log_id, outbox
+from pipelines.flow.recording import run_folder, stored_run
+from pipelines.flow.workspace import Workspace
+from provenance import canonical
+from provenance.audit.datasets import opened_document, table_document
+from provenance.audit.ledger import blocks_document
+from provenance.audit.steps import Sample, State, record_index, steps_document
+from provenance.canonical import JsonObject
+from provenance.evidence import seal
+from provenance.field import Digest
+from provenance.membership import MembershipClaim
+from provenance.proof import Proof
+from provenance.replay import challenge
+from provenance.training import STEP_SCHEMA, Run, Step
+from provenance.tree import Chunk
+from storage.atomic import read_bounded
+from storage.datasets import Dataset
+from storage.nodes import NodeFile
+
+
+@dataclass
+class Bundle:
+    """The members of a bundle in the making."""
+
+    space: Workspace
+    members: dict[str, bytes] = field(default_factory=dict)
+
+    def add_log(self, checkpoints: Iterable[bytes] = ()) -> None:
+        """Add the whole log: headers, entries, receipts, attestations, checkpoints."""
+        for entry in outbox(self.space).batches(log_id(self.space)):
+            name = f"{entry.sequence:010d}"
+            self.members[f"log/{name}.json"] = entry.header
+            if entry.entries:
+                self.members[f"entries/{name}.bin"] = entry.entries
+            if entry.receipt is not None:
+                self.members[f"receipts/{name}.json"] = entry.receipt
+        for item in attestations(self.space):
+            self.members[f"attestations/{item.digest.hex()}.json"] = item.envelope
+        for data in checkpoints:
+            self.members[f"checkpoints/{canonical.digest(data).hex()}.json"] = data
+
+    def add_blocks(self, *, signed_above: int | None = None) -> None:
+        """Add the block headers from the first to the ledger's head, by which receipts hang on it.
+
+        Args:
+            signed_above: Add signed headers above this height too, for an auditor whose anchor is
+                older than the receipts.
+        """
+        ledger = self.space.ledger
+        head = ledger.head()
+        above = range(signed_above + 1, head + 1) if signed_above is not None else range(0)
+        signed = [ledger.header(height) for height in above]
+        document = blocks_document(ledger.kind, ledger.chain, ledger.headers(1, head), signed)
+        self.members["blocks.json"] = canonical.encode(document)
+
+    def add_table(self, of: Digest, nodes: NodeFile) -> None:
+        """Add a chunk table."""
+        self._document("tables", of.hex(), table_document(of, nodes.chunks))
+
+    def add_records(self, version: Version, dataset: Dataset, numbers: Sequence[int]) -> None:
+        """Add records in the clear, by their running numbers."""
+        for opening in open_records(self.space, version, dataset, numbers):
+            self._named("openings", opened_document(version.commitment.digest, opening))
+
+    def add_exclusion(self, document: JsonObject) -> None:
+        """Add a proof of absence or presence in an index."""
+        self._named("exclusions", document)
+
+    def add_proofs(self) -> None:
+        """Add the proofs of all membership claims, with what verifies them."""
+        from circuits.artifacts import verifier_artifacts
+
+        for item in attestations(self.space):
+            if isinstance(item.commitment, MembershipClaim):
+                name = item.commitment.proof.hex()
+                data = read_bounded(proof_path(self.space, name), 2**24)
+                self.members[f"proofs/{name}.json"] = data
+                artifacts = verifier_artifacts(Proof.parse(data), self.space.home.circuits)
+                for digest, artifact in artifacts.items():
+                    self.members[f"circuits/{digest.hex()}.bin"] = artifact
+
+    def add_steps(self, run: Run, version: Version, dataset: Dataset, samples: int) -> None:
+        """Add the challenged steps of a run, opened with their neighbours, states and records."""
+        block = self.space.verifier.signed_block(self.space.ledger.header(run.challenge_height))
+        drawn = challenge(block.hash, run.digest, run.transcript.steps, samples)
+        document = _steps(self.space, run, version, dataset, drawn)
+        self._document("steps", run.digest.hex(), document)
+        folder = run_folder(self.space, run.start)
+        self.add_table(run.digest, NodeFile.find(folder, run.transcript.root))
+        nodes = NodeFile.find(self.space.home.nodes, version.commitment.root)
+        self.add_table(version.commitment.digest, nodes)
+
+    def seal(self) -> bytes:
+        """Return the bundle file, its list of members signed by the issuer."""
+        return seal(self.members, log_id(self.space), self.space.issuer)
+
+    def _named(self, folder: str, document: JsonObject) -> None:
+        self._document(folder, canonical.digest(canonical.encode(document)).hex(), document)
+
+    def _document(self, folder: str, name: str, document: JsonObject) -> None:
+        self.members[f"{folder}/{name}.json"] = canonical.encode(document)
+
+
+def _steps(
+    space: Workspace, run: Run, version: Version, dataset: Dataset, drawn: Sequence[int]
+) -> JsonObject:
+    stored = stored_run(space, run.start)
+    nodes = NodeFile.find(run_folder(space, run.start), run.transcript.root)
+    steps = _recorded(stored.states, stored.batches, version, chunk_table(space, version))
+    opens = Opener(nodes, STEP_SCHEMA, None, stored.key)
+    opened = {n: opens.open(n, steps[n].record) for n in _around(drawn, len(steps))}
+    wanted = {number for n in drawn for number in stored.batches[n]}
+    rows, records = opener(space, version), records_at(dataset, wanted)
+    samples = [
+        Sample(
+            step=opened[n],
+            preceding=opened.get(n - 1) if n else None,
+            following=opened.get(n + 1) if n + 1 < len(steps) else None,
+            before=stored.states[n],
+            after=stored.states[n + 1],
+            rows=tuple(rows.open(number, records[number]) for number in stored.batches[n]),
+        )
+        for n in drawn
+    ]
+    first, last = opened[0], opened[len(steps) - 1]
+    return steps_document(run.digest, stored.states[0], first, last, samples)
+
+
+def _recorded(
+    states: Sequence[State],
+    batches: Sequence[Sequence[int]],
+    version: Version,
+    table: Sequence[Chunk],
+) -> list[Step]:
+    dataset = version.commitment.digest
+    around = zip(states, states[1:], batches, strict=False)
+    return [
+        Step(
+            n,
+            before.commitment,
+            after.commitment,
+            dataset,
+            tuple(record_index(table, number) for number in batch),
+        )
+        for n, (before, after, batch) in enumerate(around)
+    ]
+
+
+def _around(drawn: Sequence[int], steps: int) -> set[int]:
+    near = {m for n in drawn for m in (n - 1, n, n + 1) if 0 <= m < steps}
+    return near | {0, steps - 1}

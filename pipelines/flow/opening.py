@@ -1,0 +1,130 @@
+"""Showing single records, and that a value is in an index or not: what an auditor may be given."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pipelines.flow.catalogue import Version, nodes_of
+from pipelines.flow.workspace import Workspace
+from provenance.audit.proofs import exclusion_document
+from provenance.audit.steps import record_index
+from provenance.canonical import JsonObject
+from provenance.chunk import CHUNK
+from provenance.errors import MalformedError, VerificationError
+from provenance.exclusion import ExclusionIndex, prove_absence, prove_presence, record_keys
+from provenance.features import FeatureSpec, feature_salt
+from provenance.field import Digest
+from provenance.leaf import DatasetKey, content_digest, salt
+from provenance.opening import Opening, opened_leaf
+from provenance.poseidon import from_words
+from provenance.record import Record, encode_record
+from provenance.schema import Schema
+from provenance.tree import prove_inclusion, verify_inclusion
+from storage.datasets import Dataset
+from storage.nodes import NodeFile
+
+
+class Opener:
+    """Opens records of one committed tree, from its node file and its key."""
+
+    def __init__(
+        self, nodes: NodeFile, schema: Schema, spec: FeatureSpec | None, key: DatasetKey
+    ) -> None:
+        self._nodes, self._schema, self._spec, self._key = nodes, schema, spec, key
+
+    def open(self, number: int, record: Record) -> Opening:
+        """Return the opening of the record with a running number.
+
+        Raises:
+            MalformedError: No such number.
+            RootMismatchError: The record is not the one that was committed there.
+        """
+        chunk, position = divmod(record_index(self._nodes.chunks, number), CHUNK)
+        encoded = encode_record(self._schema, record)
+        content = content_digest(self._schema.digest, encoded)
+        path = prove_inclusion(self._nodes.leaves_of(chunk), position, self._nodes.chunks, chunk)
+        blind = feature_salt(self._key, content) if self._spec else None
+        opening = Opening(encoded, salt(self._key, content), blind, path)
+        leaf, _ = opened_leaf(opening, self._schema, self._spec)
+        verify_inclusion(leaf, path, self._nodes.root, len(self._nodes.chunks))
+        return opening
+
+
+def opener(space: Workspace, version: Version) -> Opener:
+    """Return what opens a dataset version's records."""
+    commitment = version.commitment
+    key = space.secrets.load(commitment.name, space.passphrase)
+    return Opener(nodes_of(space, commitment), commitment.schema, commitment.features, key)
+
+
+def records_at(dataset: Dataset, numbers: Iterable[int]) -> dict[int, Record]:
+    """Return the records with these running numbers, read in one pass.
+
+    Raises:
+        MalformedError: The dataset has fewer records.
+    """
+    wanted = set(numbers)
+    found: dict[int, Record] = {}
+    for number, record in enumerate(dataset.records()):
+        if number in wanted:
+            found[number] = record
+            if len(found) == len(wanted):
+                return found
+    raise MalformedError(f"{dataset.name} has no record {min(wanted - set(found))}")
+
+
+def open_records(
+    space: Workspace, version: Version, dataset: Dataset, numbers: Sequence[int]
+) -> tuple[Opening, ...]:
+    """Return the openings of some records of a registered version.
+
+    Raises:
+        VerificationError: The files are not those that were registered.
+    """
+    opens, records = opener(space, version), records_at(dataset, numbers)
+    try:
+        return tuple(opens.open(number, records[number]) for number in numbers)
+    except VerificationError as error:
+        raise VerificationError(
+            f"{dataset.name} does not hold the records of {version.commitment.label}: {error}"
+        ) from error
+
+
+def prove_in_index(
+    space: Workspace, version: Version, dataset: Dataset, number: int, value: str
+) -> JsonObject:
+    """Return the proof that a value is absent from an index of a version, or present in it.
+
+    Raises:
+        MalformedError: There is no such index, or its normaliser takes no such value.
+        VerificationError: The files give another index than the registered one.
+    """
+    commitment = version.commitment
+    if not 0 <= number < len(commitment.indexes):
+        raise MalformedError(f"{commitment.label} has no index {number}")
+    entry = commitment.indexes[number]
+    key = space.secrets.load(commitment.name, space.passphrase)
+    keys = set(_keys(dataset, commitment.schema, entry.normaliser, entry.field))
+    index = ExclusionIndex.build(keys, key)
+    if index.root != entry.root:
+        raise VerificationError(f"{dataset.name} gives another index than {commitment.label}'s")
+    wanted = entry.key(_raw(entry.normaliser, commitment.schema.digest, value))
+    absent = wanted not in keys
+    proof = prove_absence(index, wanted) if absent else prove_presence(index, wanted)
+    return exclusion_document(commitment.digest, number, value, proof.to_json(), absent=absent)
+
+
+def _raw(normaliser: str, schema: Digest, value: str) -> object:
+    return content_digest(schema, bytes.fromhex(value)) if normaliser == "exact/1" else value
+
+
+def _keys(dataset: Dataset, schema: Schema, normaliser: str, field: str) -> Iterator[object]:
+    for record in dataset.records():
+        value: object = record
+        if normaliser == "exact/1":
+            value = content_digest(schema.digest, encode_record(schema, record))
+        yield from record_keys(normaliser, field, value)
+
+
+def leaf_of(nodes: NodeFile, number: int) -> tuple[int, int, int]:
+    """Return chunk, position and leaf of the record with a running number."""
+    chunk, position = divmod(record_index(nodes.chunks, number), CHUNK)
+    return chunk, position, from_words(nodes.leaves_of(chunk)[position : position + 1])[0]

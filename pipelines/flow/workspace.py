@@ -1,0 +1,109 @@
+"""A home folder opened for work: keys, ledger, log and registry, each made when first asked for."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from pipelines.progress import Progress, Silent
+from provenance.log import Genesis
+from storage.celestia.embedded import EmbeddedLedger
+from storage.celestia.verifier import CelestiaVerifier
+from storage.dataset_keys import DatasetKeys
+from storage.home import Home
+from storage.keys import ISSUER, MONITOR, OPERATOR, KeyRing, SigningKey
+from storage.ledger import Ledger
+
+PASSPHRASE: Final = "ROOTLINE_PASSPHRASE"  # the variable's name, not a secret
+
+
+@dataclass
+class Workspace:
+    """One home folder and what works on it.
+
+    Attributes:
+        home: Where everything is written.
+        passphrase: Opens sealed keys; None where keys are not sealed.
+        clock: Nanoseconds since 1970, UTC.
+        progress: Where long work tells how far it is.
+    """
+
+    home: Home
+    passphrase: str | None = field(default=None, repr=False)
+    clock: Callable[[], int] = time.time_ns
+    progress: Progress = field(default_factory=Silent)
+
+    @classmethod
+    def find(cls, start: Path, environ: Mapping[str, str], progress: Progress) -> "Workspace":
+        """Return the workspace of the home that is found from `start`; see `Home.find`.
+
+        Raises:
+            UnavailableError: There is no home.
+        """
+        home = Home.find(start, environ)
+        use(home)
+        return cls(home, environ.get(PASSPHRASE), progress=progress)
+
+    @classmethod
+    def create(cls, path: Path, passphrase: str | None = None) -> "Workspace":
+        """Return the workspace of a home at `path`, made with its keys if they are missing."""
+        home = Home.create(path)
+        use(home)
+        space = cls(home, passphrase)
+        stored = {key.name for key in space.ring.stored()}
+        for name in (ISSUER, OPERATOR, MONITOR):
+            if name not in stored:
+                space.ring.create(name, passphrase)
+        return space
+
+    @cached_property
+    def ring(self) -> KeyRing:
+        """The signing keys."""
+        return KeyRing(self.home.keys)
+
+    @cached_property
+    def secrets(self) -> DatasetKeys:
+        """The dataset keys."""
+        return DatasetKeys(self.home.secrets)
+
+    @cached_property
+    def issuer(self) -> SigningKey:
+        """The key that signs this team's statements and its log."""
+        return self.ring.load(ISSUER, self.passphrase)
+
+    @cached_property
+    def monitor(self) -> SigningKey:
+        """The key that signs checkpoints; an auditor uses one of his own."""
+        return self.ring.load(MONITOR, self.passphrase)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger that statements are posted to: the embedded one."""
+        operator = self.ring.load(OPERATOR, self.passphrase)
+        return EmbeddedLedger(self.home.ledger, operator, clock=self.clock)
+
+    @cached_property
+    def verifier(self) -> CelestiaVerifier:
+        """What checks the ledger's evidence, the embedded one's and Celestia's alike."""
+        return CelestiaVerifier()
+
+    @property
+    def genesis(self) -> Genesis:
+        """What the log's first header says."""
+        key = self.issuer.public_key
+        return Genesis(self.ledger.kind, self.ledger.chain, namespace_of(key), key)
+
+
+def namespace_of(key: bytes) -> bytes:
+    """Return a log's namespace: version 0, and the first 10 bytes of SHA-256 of the public key."""
+    return bytes(19) + sha256(key).digest()[:10]
+
+
+def use(home: Home) -> None:
+    """Keep what other tools write inside `home`, for this process and its children."""
+    os.environ.update(home.environment())
+

@@ -1,0 +1,1 @@
+"""Rootline as a library."""
