@@ -1,0 +1,216 @@
+"""A small language for circuits: matrices over the field, written down as an ONNX graph.
+
+    graph = Graph()
+    left, right = graph.private("left", 1, 4), graph.private("right", 1, 4)
+    graph.publish(graph.multiply(left, right))
+
+describes four products, made of eight private values, all four public. Every tensor is a matrix
+(rows, lanes); its entries are field elements and ezkl computes modulo r, whatever ONNX says of
+floats. What is easy to get wrong lives here:
+
+- An ONNX literal is a float32, exact to 24 bits. A field constant is assembled from 11 literals of
+  24 bits and the powers of 2**24, which grow from the private value `one`. `one` is the last public
+  value, and whoever verifies checks that it is 1.
+- A literal is used once only: ezkl would decompose one that is used more often, at a cost.
+- ezkl's front end splits a matrix product over a concatenation into many small products. `stack`
+  puts a reshape between them, which it cannot see through.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from provenance.errors import MalformedError, UnavailableError
+
+LIMB_BITS: Final = 24
+LIMBS: Final = 11
+ONE: Final = "one"
+PUBLIC: Final = "public"
+OPSET: Final = 13
+IR_VERSION: Final = 8
+
+Rows = Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A matrix of field elements in the graph; `shape` is (rows, lanes)."""
+
+    name: str
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    operator: str
+    inputs: tuple[str, ...]
+    output: str
+    axis: int | None = None
+
+
+class Graph:
+    """A circuit under construction: private values, operations, public values."""
+
+    def __init__(self) -> None:
+        """Start with the private value `one`, the first that a witness lists."""
+        self.inputs: list[Tensor] = []
+        self._nodes: list[_Node] = []
+        self._literals: list[tuple[str, NDArray[np.generic]]] = []
+        self._public = 0
+        self.one = self.private(ONE, 1, 1)
+        self._powers = self._grow()
+
+    def private(self, name: str, rows: int, lanes: int) -> Tensor:
+        """Return a matrix of private values; nothing is known of them until constrained."""
+        self.inputs.append(Tensor(name, (rows, lanes)))
+        return self.inputs[-1]
+
+    def add(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return the sum, entry by entry."""
+        return self._pairwise("Add", left, right)
+
+    def subtract(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return left - right, entry by entry."""
+        return self._pairwise("Sub", left, right)
+
+    def multiply(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return the product, entry by entry."""
+        return self._pairwise("Mul", left, right)
+
+    def fifth_power(self, value: Tensor) -> Tensor:
+        """Return value**5, entry by entry: Poseidon's S-box."""
+        square = self.multiply(value, value)
+        return self.multiply(self.multiply(square, square), value)
+
+    def apply(self, matrix: Tensor, value: Tensor) -> Tensor:
+        """Return the matrix product, each entry one dot product."""
+        if matrix.shape[1] != value.shape[0]:
+            raise MalformedError(f"cannot multiply {matrix.shape} by {value.shape}")
+        return self._node("MatMul", (matrix, value), (matrix.shape[0], value.shape[1]))
+
+    def stack(self, *parts: Tensor) -> Tensor:
+        """Return the parts one below the other."""
+        rows, lanes = sum(part.shape[0] for part in parts), parts[0].shape[1]
+        flat = self.join(*(self.reshape(p, 1, p.shape[0] * p.shape[1]) for p in parts))
+        return self.reshape(flat, rows, lanes)
+
+    def join(self, *parts: Tensor) -> Tensor:
+        """Return the parts side by side."""
+        rows = parts[0].shape[0]
+        if any(part.shape[0] != rows for part in parts):
+            raise MalformedError(f"cannot join {[part.shape for part in parts]}")
+        lanes = sum(part.shape[1] for part in parts)
+        return parts[0] if len(parts) == 1 else self._node("Concat", parts, (rows, lanes), axis=1)
+
+    def repeat(self, column: Tensor, lanes: int) -> Tensor:
+        """Return a column in each of `lanes` lanes."""
+        return self.join(*[column] * lanes)
+
+    def rows(self, value: Tensor, first: int, end: int) -> Tensor:
+        """Return rows `first` to `end` - 1."""
+        return self._slice(value, 0, first, end)
+
+    def lanes(self, value: Tensor, first: int, end: int) -> Tensor:
+        """Return lanes `first` to `end` - 1."""
+        return self._slice(value, 1, first, end)
+
+    def reshape(self, value: Tensor, rows: int, lanes: int) -> Tensor:
+        """Return the same entries, row by row, in another shape."""
+        if rows * lanes != value.shape[0] * value.shape[1]:
+            raise MalformedError(f"cannot reshape {value.shape} to {(rows, lanes)}")
+        if value.shape == (rows, lanes):
+            return value
+        shape = self._stored(np.array([rows, lanes], np.int64))
+        return self._node("Reshape", (value, shape), (rows, lanes))
+
+
+    def literal(self, rows: Rows) -> Tensor:
+        """Return a matrix of integers that float32 holds exactly; use it once only."""
+        exact = np.array(rows, np.float32)
+        if [[int(value) for value in row] for row in exact.tolist()] != [list(row) for row in rows]:
+            raise MalformedError("a literal must be exact in float32; use `constants`")
+        return self._stored(exact)
+
+    def constants(self, rows: Rows) -> Tensor:
+        """Return a matrix of any field elements, put together from literals; use it at will."""
+        mask = 2**LIMB_BITS - 1
+        limbs = [[value >> LIMB_BITS * i & mask for i in range(LIMBS)] for value in chain(*rows)]
+        column = self.apply(self.literal(limbs), self._powers)
+        return self.reshape(column, len(rows), len(rows[0]))
+
+    def non_boolean(self, bits: Tensor) -> Tensor:
+        """Return b * b - b for each entry: 0 exactly when b is 0 or 1."""
+        return self.subtract(self.multiply(bits, bits), bits)
+
+    def number(self, bits: Tensor) -> Tensor:
+        """Return the number that a row of at most 127 bits writes, lowest first."""
+        return self.apply(bits, self.literal([[2**i] for i in range(bits.shape[1])]))
+
+    def publish(self, *parts: Tensor) -> None:
+        """Make the entries of these matrices public in this order, and `one` after them."""
+        row = self.join(*(self.reshape(p, 1, p.shape[0] * p.shape[1]) for p in (*parts, self.one)))
+        self._public = row.shape[1]
+        self._nodes.append(_Node("Identity", (row.name,), PUBLIC))
+
+    def onnx(self) -> bytes:
+        """Return the graph as ONNX: the same bytes for the same graph.
+
+        Raises:
+            UnavailableError: The package onnx is not installed.
+        """
+        try:
+            from onnx import TensorProto, helper, numpy_helper
+        except ImportError as error:
+            raise UnavailableError("onnx is missing: pip install rootline-provenance[zk]") from error
+        shapes = [(tensor.name, tensor.shape) for tensor in self.inputs]
+        graph = helper.make_graph(
+            [
+                helper.make_node(n.operator, n.inputs, [n.output], **({} if n.axis is None else {"axis": n.axis}))
+                for n in self._nodes
+            ],
+            "rootline",
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes],
+            [helper.make_tensor_value_info(PUBLIC, TensorProto.FLOAT, (1, self._public))],
+            [numpy_helper.from_array(array, name) for name, array in self._literals],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
+        model.ir_version = IR_VERSION
+        return model.SerializeToString(deterministic=True)
+
+    def _grow(self) -> Tensor:
+        """Return the powers of 2**24, lowest first, as a column."""
+        base = self.multiply(self.literal([[2**LIMB_BITS]]), self.one)
+        powers = [self.one]
+        while len(powers) < LIMBS:
+            powers.append(self.multiply(powers[-1], base))
+        return self.stack(*powers)
+
+    def _pairwise(self, operator: str, left: Tensor, right: Tensor) -> Tensor:
+        if left.shape != right.shape:
+            raise MalformedError(f"{operator} of {left.shape} and {right.shape}")
+        return self._node(operator, (left, right), left.shape)
+
+    def _slice(self, value: Tensor, axis: int, first: int, end: int) -> Tensor:
+        shape = list(value.shape)
+        if not 0 <= first < end <= shape[axis]:
+            raise MalformedError(f"no entries {first} to {end} along axis {axis} of {value.shape}")
+        shape[axis] = end - first
+        if shape == list(value.shape):
+            return value
+        bounds = [self._stored(np.array([number], np.int64)) for number in (first, end, axis)]
+        return self._node("Slice", (value, *bounds), (shape[0], shape[1]))
+
+    def _stored(self, array: NDArray[np.generic]) -> Tensor:
+        self._literals.append((f"literal_{len(self._literals)}", array))
+        rows, lanes = array.shape if array.ndim == 2 else (1, array.size)
+        return Tensor(self._literals[-1][0], (rows, lanes))
+
+    def _node(self, operator: str, inputs: Sequence[Tensor], shape: tuple[int, int], axis: int | None = None) -> Tensor:
+        output = Tensor(f"value_{len(self._nodes)}", shape)
+        names = tuple(tensor.name for tensor in inputs)
+        self._nodes.append(_Node(operator, names, output.name, axis))
+        return output
