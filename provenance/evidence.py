@@ -1,11 +1,9 @@
-"""All an auditor needs, in one file: a ZIP archive in which nothing is left to chance.
+"""All an auditor needs, in one file: an archive whose list of members is signed.
 
-Members are stored without compression, in order of their paths, with fixed dates; a file that
-differs from what this module would write is refused, so there is one spelling, no path outside, no
-hidden byte and nothing that grows when it is unpacked. `manifest.json` is a signed list of the
-members. docs/spec/evidence.md lists the paths:
+The file is a ZIP archive in its one spelling (provenance/archive.py); `manifest.json` is the signed
+list of its members, and no other paths than these exist (docs/spec/evidence.md):
 
-    manifest.json                     DSSE envelope by the issuer: path, size, SHA-256 of each member
+    manifest.json                     DSSE envelope by the issuer: path, size, SHA-256 of each
     attestations/<digest>.json        DSSE envelopes
     log/<sequence>.json               batch headers' envelopes, from the first to the head
     entries/<sequence>.bin            a batch's blob of entries
@@ -21,14 +19,12 @@ members. docs/spec/evidence.md lists the paths:
     circuits/<digest>.bin             settings, verifying keys and SRS cuts
 """
 
-import io
 import re
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from provenance import canonical, envelope
+from provenance import archive, canonical, envelope
 from provenance.canonical import Fields
 from provenance.envelope import PublicKey, Signer
 from provenance.errors import MalformedError, VerificationError
@@ -37,14 +33,11 @@ from provenance.field import Digest
 KIND: Final = "rootline/manifest/v1"
 PAYLOAD_TYPE: Final = "application/vnd.rootline.manifest.v1+json"
 MANIFEST: Final = "manifest.json"
-MAX_BUNDLE: Final = 2**29
-MAX_MEMBERS: Final = 2**16
 _HEX: Final = r"[0-9a-f]{64}"
 _PATH: Final = re.compile(
     rf"blocks\.json|(log|receipts)/[0-9]{{10}}\.json|entries/[0-9]{{10}}\.bin|circuits/{_HEX}\.bin|"
     rf"(attestations|paths|checkpoints|tables|openings|exclusions|steps|proofs)/{_HEX}\.json"
 )
-_DATE: Final = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +69,9 @@ class Manifest:
         fields = Fields.parse(payload, KIND)
         issuer, log = fields.digest("issuer").hex(), fields.digest("log")
         members: dict[str, tuple[int, Digest]] = {}
-        for item in fields.objects("members", MAX_MEMBERS):
+        for item in fields.objects("members", archive.MAX_MEMBERS):
             path = item.text("path", most=128)
-            members[path] = (item.integer("bytes", 0, MAX_BUNDLE), item.digest("sha256"))
+            members[path] = (item.integer("bytes", 0, archive.MAX_ARCHIVE), item.digest("sha256"))
             item.done()
         fields.done()
         manifest = cls(issuer, log, members)
@@ -110,32 +103,24 @@ def seal(members: Mapping[str, bytes], log: Digest, signer: Signer) -> bytes:
     Raises:
         MalformedError: A path that no bundle has, or too much of something.
     """
+    _check_paths(members)
     listed = {path: (len(data), canonical.digest(data)) for path, data in members.items()}
     manifest = Manifest(signer.public_key.key_id, log, listed)
     sealed = envelope.seal(PAYLOAD_TYPE, manifest.payload, signer).encoded
-    data = _write({MANIFEST: sealed, **members})
-    read(data)
-    return data
+    return archive.write({MANIFEST: sealed, **members})
 
 
 def read(data: bytes) -> Bundle:
     """Return the members of a bundle file.
 
     Raises:
-        MalformedError: Not a ZIP archive, too large, compressed, a path that no bundle has, a
-            member twice, or any byte that this module would not have written.
+        MalformedError: No archive in its one form, no manifest, or a path that no bundle has.
     """
-    if len(data) > MAX_BUNDLE:
-        raise MalformedError(f"a bundle of {len(data)} bytes; at most {MAX_BUNDLE} are read")
-    members = _unzip(data)
+    members = archive.read(data)
     manifest = members.pop(MANIFEST, None)
     if manifest is None:
         raise MalformedError("the bundle has no manifest.json")
-    for path in members:
-        if not _PATH.fullmatch(path):
-            raise MalformedError(f"the bundle has a member {path[:128]!r}, which no bundle has")
-    if _write({MANIFEST: manifest, **members}) != data:
-        raise MalformedError("the bundle is not in its one form: members out of order, or slack")
+    _check_paths(members)
     return Bundle(manifest, members)
 
 
@@ -163,30 +148,7 @@ def verify_manifest(bundle: Bundle, trusted: tuple[PublicKey, ...]) -> Manifest:
     return manifest
 
 
-def _write(members: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for path, data in sorted(members.items()):
-            info = zipfile.ZipInfo(path, date_time=_DATE)
-            info.create_system, info.external_attr = 3, 0o644 << 16
-            archive.writestr(info, data)
-    return buffer.getvalue()
-
-
-def _unzip(data: bytes) -> dict[str, bytes]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            infos = archive.infolist()
-            _check_sizes(infos, len(data))
-            return {info.filename: archive.read(info) for info in infos}
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
-        raise MalformedError(f"not a bundle, or a truncated one: {error}") from error
-
-
-def _check_sizes(infos: list[zipfile.ZipInfo], size: int) -> None:
-    if len(infos) > MAX_MEMBERS or len({info.filename for info in infos}) != len(infos):
-        raise MalformedError(f"a bundle has at most {MAX_MEMBERS} members, each once")
-    if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
-        raise MalformedError("a bundle's members are stored, never compressed")
-    if sum(info.file_size for info in infos) > size:
-        raise MalformedError("the bundle's members claim more bytes than the file has")
+def _check_paths(members: Iterable[str]) -> None:
+    for path in members:
+        if not _PATH.fullmatch(path):
+            raise MalformedError(f"the bundle has a member {path!r}, which no bundle has")

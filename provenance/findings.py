@@ -77,6 +77,10 @@ CLAIMS: Final[Mapping[str, Claim]] = MappingProxyType(
                 "that every position holds a record, beyond the samples that were opened",
             ),
         ),
+        "count": Claim(
+            "the dataset has this many records: its whole chunk table gives root and count",
+            ("that every position holds a record, beyond the samples that were opened",),
+        ),
         "facts": Claim(
             "the issuer declared these facts about the dataset",
             ("that any of them is true",),

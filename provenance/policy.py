@@ -1,7 +1,8 @@
 """Whom the auditor trusts, and for what must hold: his own file, written by nobody else.
 
     {"kind":"rootline/policy/v1","name":"regulator",
-     "issuers":[{"key":"<hex>","name":"Example Lab","good":[{"chain":"embedded-…","first":1,"last":null}]}],
+     "issuers":[{"key":"<hex>","name":"Example Lab",
+                 "good":[{"chain":"embedded-…","first":1,"last":null}]}],
      "logs":["<id>"],
      "anchors":[{"ledger":"embedded","chain":"embedded-…","height":30,"hash":"<hex>"}],
      "trusting_seconds":604800, "operators":["embedded-…"], "monitors":["<hex>"],
@@ -139,6 +140,8 @@ class Policy:
             verifying_keys=_digests(fields, "verifying_keys"),
         )
         fields.done()
+        if len(set(policy.keys())) != len(policy.issuers):
+            raise MalformedError("policy: a key belongs to two issuers")
         return policy
 
 

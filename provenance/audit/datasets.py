@@ -12,7 +12,7 @@ from provenance.canonical import Fields, Json, JsonObject
 from provenance.canonical import digest as document_digest
 from provenance.dataset import MAX_CHUNKS, DatasetCommitment
 from provenance.errors import MalformedError, UnavailableError, VerificationError
-from provenance.field import Digest
+from provenance.field import Digest, FieldElement
 from provenance.findings import Level
 from provenance.log import digest_entry, full_entry
 from provenance.opening import Opening, verify_opening
@@ -148,10 +148,7 @@ def _check_previous(
 
 def _check_count(case: Case, digest: Digest, commitment: DatasetCommitment) -> None:
     def check() -> None:
-        table = tables(case).get(digest)
-        if table is None:
-            raise UnavailableError("its chunk table is not in the evidence")
-        verify_table(table, commitment.root, commitment.chunks, commitment.records)
+        chunk_table(case, digest, commitment.root, commitment.chunks, commitment.records)
 
     if case.attempt("count", commitment.label, check):
         words = f"{commitment.records} records, summed over {commitment.chunks} chunks"
@@ -170,7 +167,7 @@ def _when(block: Block) -> str:
 
 def rfc3339(time: int) -> str:
     """Return nanoseconds since 1970 as a UTC time to the second."""
-    seconds = max(-LAST_SECOND, min(time // 10**9, LAST_SECOND))  # a header may say anything
+    seconds = max(0, min(time // 10**9, LAST_SECOND))  # a header may say anything
     return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -203,18 +200,26 @@ def _check_unique(case: Case, log: Published, label: str) -> None:
         case.holds("unique", label, Level.L1, words, rests_on=("the monitor's key",))
 
 
-def tables(case: Case) -> dict[Digest, tuple[Chunk, ...]]:
-    """Return the chunk tables in the evidence, by commitment; nothing is verified yet."""
-    found = {}
-    for name, data in case.bundle.under("tables").items():
-        fields = Fields.parse(data, TABLE_KIND)
-        digest = Digest.parse(name)
-        if fields.digest("of") != digest:
-            raise MalformedError(f"tables/{name}.json speaks of another commitment")
-        chunks = tuple(Chunk.from_json(item) for item in fields.items("chunks", MAX_CHUNKS))
-        fields.done()
-        found[digest] = chunks
-    return found
+def chunk_table(
+    case: Case, of: Digest, root: FieldElement, chunks: int, records: int
+) -> tuple[Chunk, ...]:
+    """Return the chunk table of a commitment, once it gives the committed root and counts.
+
+    Raises:
+        MalformedError: The member is not in its one form.
+        VerificationError: It gives another root or count.
+        UnavailableError: It is not in the evidence.
+    """
+    data = case.bundle.under("tables").get(of.hex())
+    if data is None:
+        raise UnavailableError(f"the chunk table of {of.hex()[:16]}… is not in the evidence")
+    fields = Fields.parse(data, TABLE_KIND)
+    if fields.digest("of") != of:
+        raise MalformedError(f"tables/{of.hex()}.json speaks of another commitment")
+    table = tuple(Chunk.from_json(item) for item in fields.items("chunks", MAX_CHUNKS))
+    fields.done()
+    verify_table(table, root, chunks, records)
+    return table
 
 
 def table_document(of: Digest, chunks: Sequence[Chunk]) -> JsonObject:

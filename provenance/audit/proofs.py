@@ -22,7 +22,7 @@ from provenance.findings import Level
 from provenance.leaf import content_digest
 from provenance.membership import MembershipClaim
 from provenance.opening import decode_hex
-from provenance.proof import Proof, context, membership_public
+from provenance.proof import Proof, context, membership_public, verify_public
 
 EXCLUSION_KIND: Final = "rootline/exclusion/v1"
 
@@ -46,18 +46,16 @@ def _check_membership(
     data: bytes | None,
     found: Mapping[Digest, Anchored],
 ) -> None:
-    names: list[str] = []
     proofs: list[Proof] = []
+    dataset = found.get(claim.dataset)
+    label = dataset.attestation.name if dataset else item.attestation.name
 
     def check() -> None:
-        dataset = dataset_of(claim.dataset, found)
-        names.append(dataset.label)
-        proofs.append(_verified(case, claim, data, dataset))
+        proofs.append(_verified(case, claim, data, dataset_of(claim.dataset, found)))
 
-    passed = case.attempt("membership", item.attestation.name, check)
-    if not passed:
+    if not case.attempt("membership", label, check):
         return
-    proof, label = proofs[0], names[0]
+    proof = proofs[0]
     trusted = proof.srs in case.policy.srs
     reason = "the proof verifies, and every public value is the expected one"
     weak = "its SRS was made locally and is INSECURE: whoever made it can forge proofs"
@@ -98,8 +96,7 @@ def _verified(
         blinded_index=claim.blinded_index,
         context=context(claim.context),
     )
-    if proof.public != expected:
-        raise VerificationError("the proof's public values are not those of the claim")
+    verify_public(proof, expected)
     _verifier(case, proof)
     return proof
 

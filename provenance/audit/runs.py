@@ -26,17 +26,13 @@ class Registered:
 
 def check_runs(case: Case, log: Published, found: Mapping[Digest, Anchored]) -> None:
     """Add what the evidence shows about each run, finished or not."""
-    finished = set()
     for item in found.values():
         if isinstance(item.attestation.commitment, Run):
-            finished.add(item.attestation.commitment.start)
             _check_run(case, log, item, item.attestation.commitment, found)
-    known = {run.start for _, run in log.history.runs()} | finished
-    for sequence, start in log.history.starts():
-        if start.digest not in known:
-            case.unknown(
-                "run", start.name, f"announced in batch {sequence} and not registered: unfinished"
-            )
+    for sequence, start in _unfinished(log):
+        case.unknown(
+            "run", start.name, f"announced in batch {sequence} and not registered: unfinished"
+        )
 
 
 def _check_run(
@@ -80,11 +76,13 @@ def _check_steps(
 ) -> Replayed | None:
     name = item.run.digest.hex()
     data = case.bundle.under("steps").get(name)
-    if data is None or not case.policy.samples:
+    if not case.policy.samples:
         return None
     result: list[Replayed] = []
 
     def check() -> None:
+        if data is None:
+            raise UnavailableError("none of its steps are opened")
         _check_rules(item.start)
         if item.run.challenge_height <= item.run_at.block.height:
             raise VerificationError("the challenge height is not above the run's own receipt")
@@ -105,9 +103,11 @@ def _report_steps(case: Case, log: Published, item: Registered, result: Replayed
         for share in (0.01, 0.1, 0.5)
     )
     reason = f"{result.samples} of {result.steps} steps replayed; chance of missing: {chance}"
-    if not _trusts_order(case, log):
-        operator = "the ledger's operator could have chosen the challenge's block"
-        case.unknown("steps", item.start.name, f"{reason}; but {operator}")
+    try:
+        _check_covered(log, item)
+        _check_operator(case, log)
+    except UnavailableError as error:
+        case.unknown("steps", item.start.name, f"{reason}; but {error}")
         return
     block = log.blocks.at(item.run.challenge_height)
     case.holds(
@@ -183,7 +183,10 @@ def _check_order(
         Level.L2 if result else Level.L1,
         heights if result else f"{heights}; no steps were replayed under the seed",
         rests_on=(f"the seed's block was proposed by {proposer}", *_operator(log)),
-        notes=(f"seed's block gives {rfc3339(log.blocks.at(item.start.seed_height).time)}",),
+        notes=(
+            f"seed's block gives {rfc3339(log.blocks.at(item.start.seed_height).time)}",
+            *_abandoned(log, item),
+        ),
     )
 
 
@@ -210,15 +213,45 @@ def _check_seed(log: Published, item: Registered) -> None:
         )
 
 
-def _check_competition(log: Published, item: Registered) -> None:
+def _check_covered(log: Published, item: Registered) -> None:
+    """Check that a monitor saw the log beyond the run statement.
+
+    Else the issuer could have posted many starts or statements, and shown the one whose seed or
+    challenge he liked.
+
+    Raises:
+        UnavailableError: No checkpoint reaches so far.
+    """
     if log.checkpoint is None or log.checkpoint.sequence < item.run_at.sequence:
         raise UnavailableError("no monitor's checkpoint shows what else was announced meanwhile")
-    finished = {run.start for _, run in log.history.runs()}
-    between = range(item.start_at.sequence + 1, item.run_at.sequence)
-    for sequence, start in log.history.starts():
-        if sequence in between and start.digest not in finished:
+
+
+def _check_competition(log: Published, item: Registered) -> None:
+    _check_covered(log, item)
+    for sequence, start in _unfinished(log):
+        waiting = sequence < item.start_at.sequence
+        if sequence < item.run_at.sequence and not (waiting and _is_past(start, item)):
             raise VerificationError(
                 f"batch {sequence} announced another run, {start.name!r}, that is not accounted for"
             )
     if any(p.kind in ("two-runs", "run-without-start") for p in log.history.problems):
         raise VerificationError("the log has competing run statements")
+
+
+def _is_past(start: RunStart, item: Registered) -> bool:
+    """Return whether the seed of an earlier start was known when this run was announced."""
+    return start.seed_height < item.start_at.block.height
+
+
+def _unfinished(log: Published) -> tuple[tuple[int, RunStart], ...]:
+    finished = {run.start for _, run in log.history.runs()}
+    return tuple((at, start) for at, start in log.history.starts() if start.digest not in finished)
+
+
+def _abandoned(log: Published, item: Registered) -> tuple[str, ...]:
+    """Return in words which runs the issuer gave up before this one, knowing their seeds."""
+    earlier = [str(at) for at, _ in _unfinished(log) if at < item.start_at.sequence]
+    if not earlier:
+        return ()
+    words = f"runs announced before and never registered: batches {', '.join(earlier)}"
+    return (f"{words}; whoever gives up runs until he likes a seed has chosen it",)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from provenance.audit.case import Case
-from provenance.audit.datasets import tables
+from provenance.audit.datasets import chunk_table
 from provenance.canonical import Fields, JsonObject
 from provenance.chunk import CHUNK
 from provenance.dataset import DatasetCommitment
@@ -23,7 +23,7 @@ from provenance.field import Digest, FieldElement
 from provenance.opening import Opening, opened_leaf, verify_opening
 from provenance.replay import Logistic, Plan, challenge, plan
 from provenance.training import STEP_SCHEMA, Run, RunStart, Step
-from provenance.tree import Chunk, verify_inclusion, verify_table
+from provenance.tree import Chunk, verify_inclusion
 
 KIND: Final = "rootline/steps/v1"
 MAX_WEIGHTS: Final = 2**16
@@ -165,19 +165,15 @@ def replayed(
 
 
 def _prepare(case: Case, start: RunStart, run: Run, dataset: DatasetCommitment) -> _Replay:
-    found = tables(case)
-    if run.digest not in found or dataset.digest not in found:
-        raise UnavailableError("the chunk tables of transcript and dataset are not in the evidence")
-    steps, records = found[run.digest], found[dataset.digest]
-    verify_table(steps, run.transcript.root, run.transcript.chunks, run.transcript.steps)
-    verify_table(records, dataset.root, dataset.chunks, dataset.records)
+    transcript = run.transcript
+    steps = chunk_table(case, run.digest, transcript.root, transcript.chunks, transcript.steps)
+    records = chunk_table(case, dataset.digest, dataset.root, dataset.chunks, dataset.records)
     parameters = start.hyperparameters
     sampler = {name: parameters.get(name) for name in ("batch", "epochs", "holdout_permille")}
     chosen = plan(run.seed, dataset.records, sampler)
-    if len(chosen.batches) != run.transcript.steps:
+    if len(chosen.batches) != transcript.steps:
         raise VerificationError(
-            f"the sampler gives {len(chosen.batches)} steps, the transcript has "
-            f"{run.transcript.steps}"
+            f"the sampler gives {len(chosen.batches)} steps, the transcript has {transcript.steps}"
         )
     optimiser = {name: parameters.get(name) for name in ("centre", "rate_bits")}
     return _Replay(start, run, dataset, steps, records, chosen, Logistic.of(optimiser))
