@@ -52,6 +52,8 @@ class IndexEntry:
             raise MalformedError("exact/1 has an empty field path, every other one has a field")
         if self.normaliser in NORMALISERS and self.parameters:
             raise MalformedError(f"{self.normaliser} has no parameters")
+        if self.parameters != tuple(sorted(dict(self.parameters).items())):
+            raise MalformedError("a normaliser's parameters are sorted, each named once")
         if not 0 <= self.keys <= MAX_KEYS or not 0 <= self.without <= MAX_RECORDS:
             raise MalformedError("an index counts its keys and the records without one")
         if (self.root == 0) != (self.keys == 0):
