@@ -1,0 +1,240 @@
+"""Who may sign blocks, and whether more than two thirds of their power signed this one.
+
+    {"block_id":{…},"height":"7","round":"0","signatures":[
+      {"block_id_flag":"2","signature":"TqonNM…","timestamp":"2026-11-24T06:28:50.1Z",
+       "validator_address":"AFC6…"}]}
+
+There is one entry for each validator, in the set's order: absent (flag 1, all empty), for the block
+(2), or for no block (3). All signatures are verified; only those for the block count.
+
+Source: celestiaorg/celestia-core v0.40.8, types/canonical.go, types/validation.go, types/block.go.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from provenance import rfc9162
+from provenance.canonical import Fields, JsonObject
+from provenance.envelope import PublicKey
+from provenance.errors import MalformedError, SignatureError, VerificationError
+from provenance.field import Digest
+from provenance.receipt import MAX_HEIGHT
+from storage.celestia import wire
+from storage.celestia.fields import base, based, decimal, hexed, upper
+from storage.celestia.header import ADDRESS_BYTES, BlockId
+
+MAX_VALIDATORS: Final = 1000
+MAX_POWER: Final = 2**63 // 8
+MAX_ROUND: Final = 2**31 - 1
+KEY_TYPE: Final = "tendermint/PubKeyEd25519"
+ABSENT, FOR_BLOCK, FOR_NONE = 1, 2, 3
+_PRECOMMIT: Final = 2
+_NO_TIME: Final = wire.parse_time("0001-01-01T00:00:00Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """A key and its share of the voting power."""
+
+    key: PublicKey
+    power: int
+
+    @property
+    def address(self) -> bytes:
+        """The first 20 bytes of the key's SHA-256."""
+        return sha256(self.key).digest()[:ADDRESS_BYTES]
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> "Validator":
+        """Return the validator, whose address must be its key's."""
+        address, key = hexed(fields, "address", ADDRESS_BYTES), fields.inner("pub_key")
+        power = decimal(fields, "voting_power", 1, MAX_POWER)
+        fields.done()
+        key.constant("type", KEY_TYPE)
+        validator = cls(PublicKey(based(key, "value", 32)), power)
+        key.done()
+        if validator.address != address:
+            raise MalformedError(f"{fields.where}: the address is not that of the key")
+        return validator
+
+    def to_json(self) -> JsonObject:
+        """The validator as evidence writes it."""
+        return {
+            "address": upper(self.address),
+            "pub_key": {"type": KEY_TYPE, "value": base(self.key)},
+            "voting_power": str(self.power),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorSet:
+    """Validators in the chain's order, each once."""
+
+    validators: tuple[Validator, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse an empty set, one key twice, and power beyond the protocol's bound."""
+        if not self.validators:
+            raise MalformedError("a validator set is empty")
+        if len({validator.key for validator in self.validators}) != len(self.validators):
+            raise MalformedError("a validator stands in its set twice")
+        if self.power > MAX_POWER:
+            raise MalformedError("a validator set has more voting power than the protocol allows")
+
+    @property
+    def power(self) -> int:
+        """The sum of all voting power."""
+        return sum(validator.power for validator in self.validators)
+
+    @property
+    def hash(self) -> Digest:
+        """The hash by which headers name the set."""
+        entries = [
+            wire.message(1, wire.octets(1, each.key)) + wire.integer(2, each.power)
+            for each in self.validators
+        ]
+        return rfc9162.root([rfc9162.leaf_hash(entry) for entry in entries])
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> "ValidatorSet":
+        """Return the set, or raise MalformedError."""
+        members = fields.objects("validators", MAX_VALIDATORS)
+        fields.done()
+        return cls(tuple(Validator.from_fields(member) for member in members))
+
+    def to_json(self) -> JsonObject:
+        """The set as evidence writes it."""
+        return {"validators": [validator.to_json() for validator in self.validators]}
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One entry of a commit; an absent one has no address, the time of year 1, no signature."""
+
+    flag: int
+    address: bytes
+    time: int
+    signature: bytes
+
+    def __post_init__(self) -> None:
+        """Refuse an absent vote that says something, and a vote that lacks something."""
+        says_nothing = (self.address, self.time, self.signature) == (b"", _NO_TIME, b"")
+        if says_nothing != (self.flag == ABSENT):
+            raise MalformedError("a vote is absent but says something, or lacks something")
+        if self.flag != ABSENT and (not self.address or not self.signature):
+            raise MalformedError("a vote lacks its address or signature")
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> "Vote":
+        """Return the vote, or raise MalformedError."""
+        vote = cls(
+            flag=decimal(fields, "block_id_flag", ABSENT, FOR_NONE),
+            address=hexed(fields, "validator_address", 0, ADDRESS_BYTES),
+            time=wire.parse_time(fields.text("timestamp", most=40)),
+            signature=based(fields, "signature", 0, 64),
+        )
+        fields.done()
+        return vote
+
+    def to_json(self) -> JsonObject:
+        """The vote as evidence writes it."""
+        return {
+            "block_id_flag": str(self.flag),
+            "validator_address": upper(self.address),
+            "timestamp": wire.format_time(self.time),
+            "signature": base(self.signature),
+        }
+
+    @property
+    def encoded(self) -> bytes:
+        """The vote as a protobuf message, which the next block's header hashes."""
+        head = wire.integer(1, self.flag) + wire.octets(2, self.address)
+        return head + wire.message(3, wire.timestamp(self.time)) + wire.octets(4, self.signature)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The votes that made a block final."""
+
+    height: int
+    round: int
+    block_id: BlockId
+    votes: tuple[Vote, ...]
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> "Commit":
+        """Return the commit, or raise MalformedError."""
+        block_id = BlockId.from_fields(fields.inner("block_id"))
+        if block_id is None:
+            raise MalformedError(f"{fields.where}: a commit must name a block")
+        commit = cls(
+            height=decimal(fields, "height", 1, MAX_HEIGHT),
+            round=decimal(fields, "round", 0, MAX_ROUND),
+            block_id=block_id,
+            votes=tuple(map(Vote.from_fields, fields.objects("signatures", MAX_VALIDATORS))),
+        )
+        fields.done()
+        return commit
+
+    def to_json(self) -> JsonObject:
+        """The commit as evidence writes it."""
+        return {
+            "height": str(self.height),
+            "round": str(self.round),
+            "block_id": self.block_id.to_json(),
+            "signatures": [vote.to_json() for vote in self.votes],
+        }
+
+    @property
+    def hash(self) -> Digest:
+        """The hash by which the next block's header names this commit."""
+        return rfc9162.root([rfc9162.leaf_hash(vote.encoded) for vote in self.votes])
+
+
+def sign_bytes(chain: str, commit: Commit, vote: Vote) -> bytes:
+    """Return what a validator signs for `vote`, its length first."""
+    voted = wire.message(4, commit.block_id.encoded) if vote.flag == FOR_BLOCK else b""
+    body = wire.integer(1, _PRECOMMIT) + wire.fixed(2, commit.height) + wire.fixed(3, commit.round)
+    body += voted + wire.message(5, wire.timestamp(vote.time)) + wire.octets(6, chain.encode())
+    return wire.varint(len(body)) + body
+
+
+def verify_commit(chain: str, commit: Commit, validators: ValidatorSet) -> None:
+    """Check that more than two thirds of the power of `validators` signed the commit's block.
+
+    Raises:
+        MalformedError: Not one vote for each validator, in order.
+        SignatureError: A signature does not verify.
+        VerificationError: Two thirds of the power or less.
+    """
+    if len(commit.votes) != len(validators.validators):
+        raise MalformedError(
+            f"commit {commit.height} has {len(commit.votes)} votes for "
+            f"{len(validators.validators)} validators"
+        )
+    power = 0
+    for validator, vote in zip(validators.validators, commit.votes, strict=True):
+        if vote.flag != ABSENT:
+            _verify_vote(chain, commit, vote, validator)
+        power += validator.power if vote.flag == FOR_BLOCK else 0
+    if 3 * power <= 2 * validators.power:
+        raise VerificationError(
+            f"block {commit.height} of {chain}: {power} of {validators.power} voting power signed, "
+            "which is not more than two thirds"
+        )
+
+
+def _verify_vote(chain: str, commit: Commit, vote: Vote, validator: Validator) -> None:
+    if vote.address != validator.address:
+        raise MalformedError(
+            f"commit {commit.height}: a vote by {upper(vote.address)} stands where "
+            f"{upper(validator.address)} must vote: unknown, twice, or out of order"
+        )
+    try:
+        validator.key.verify(sign_bytes(chain, commit, vote), vote.signature)
+    except SignatureError as error:
+        raise SignatureError(
+            f"block {commit.height} of {chain}: the signature of validator "
+            f"{upper(vote.address)} does not verify"
+        ) from error

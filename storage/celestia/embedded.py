@@ -1,0 +1,204 @@
+"""The default ledger: Celestia-shaped blocks in one SQLite file, signed by one key, no server.
+
+It shows order and integrity to whoever trusts the key's holder, and nothing more. A block is one
+transaction, written through to the disk, so a process that is killed at any point leaves the file
+as it was before or after the block. Several processes may use the file: whoever writes waits for
+the other, up to a bound. The file is opened for each call and closed after it.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Final
+
+from provenance import canonical
+from provenance.canonical import JsonObject
+from provenance.envelope import Signer
+from provenance.errors import MalformedError, UnavailableError, VerificationError
+from provenance.receipt import Receipt
+from storage.celestia.availability import DataAvailabilityHeader
+from storage.celestia.block import distinct, make_block, make_receipt
+from storage.celestia.extended import ExtendedHeader
+from storage.celestia.ledger_file import LedgerFile
+from storage.celestia.share import Blob, share_commitment
+from storage.celestia.square import availability, lay_out
+
+MAX_HEADERS: Final = 100_000
+
+
+class EmbeddedLedger:
+    """A ledger in the file `path`; see `storage.ledger.Ledger` for what its methods promise."""
+
+    kind: Final = "embedded"
+
+    def __init__(
+        self,
+        path: Path,
+        signer: Signer,
+        chain: str,
+        clock: Callable[[], int],
+        *,
+        wait_seconds: float = 10.0,
+    ) -> None:
+        """Open the ledger, or make it with an empty block 1.
+
+        Args:
+            path: The file; its folder exists.
+            signer: The key that signs blocks.
+            chain: Chain id, `storage.celestia.block.chain_id` of the key.
+            clock: Nanoseconds since 1970, UTC.
+            wait_seconds: How long to wait for another process that is writing.
+
+        Raises:
+            MalformedError: The file is no ledger, or that of another chain or key.
+            UnavailableError: The file cannot be opened, or stays locked.
+            VerificationError: The newest block was tampered with.
+        """
+        self.chain = chain
+        self._signer, self._clock = signer, clock
+        self._file = LedgerFile(path, wait_seconds)
+        self._file.ensure(lambda database: self._append(database, (), _EMPTY))
+        with self._file.reading() as database:
+            self._tip(database)
+
+    def head(self) -> int:
+        """Return the height of the newest block."""
+        with self._file.reading() as database:
+            return _head(database)
+
+    def submit(self, blobs: Sequence[Blob]) -> int:
+        """Return the height of a block that holds all `blobs`, a new one if there is none.
+
+        Raises:
+            MalformedError: No blobs, or more than fit into a block.
+            UnavailableError: Another process keeps writing, or the disk is full.
+            VerificationError: The newest block was tampered with.
+        """
+        blobs = distinct(blobs)
+        names = [(share_commitment(blob), blob.namespace) for blob in blobs]
+        with self._file.reading() as database:
+            found = _height_of(database, names)
+        if found is not None:
+            return found
+        roots = availability(lay_out(blobs))
+        with self._file.writing() as database:
+            found = _height_of(database, names)
+            return found if found is not None else self._append(database, blobs, roots)
+
+    def advance(self) -> int:
+        """Append an empty block and return its height; a later block can serve as a seed."""
+        with self._file.writing() as database:
+            return self._append(database, (), _EMPTY)
+
+    def blobs(self, height: int, namespace: bytes) -> tuple[Blob, ...]:
+        """Return the blobs of one block under `namespace`, in order."""
+        with self._file.reading() as database:
+            _header(database, height)
+            return tuple(b for b in _blobs(database, height) if b.namespace == namespace)
+
+    def header(self, height: int) -> JsonObject:
+        """Return the extended header of one block."""
+        with self._file.reading() as database:
+            return _header(database, height)
+
+    def headers(self, first: int, last: int) -> tuple[JsonObject, ...]:
+        """Return the plain headers of the blocks `first` to `last`."""
+        if not 1 <= first <= last < first + MAX_HEADERS:
+            raise MalformedError(f"headers {first} to {last}: ask for 1 to {MAX_HEADERS} of them")
+        with self._file.reading() as database:
+            found = (_header(database, height) for height in range(first, last + 1))
+            return tuple(canonical.Fields.of(each["header"], "header").members for each in found)
+
+    def receipt(self, height: int, blob: Blob) -> Receipt:
+        """Return the receipt that proves that `blob` stands in the block at `height`."""
+        with self._file.reading() as database:
+            header, blobs = _header(database, height), _blobs(database, height)
+        return make_receipt(self.kind, header, blobs, blob)
+
+    def verify_history(self) -> None:
+        """Check every block, its links and its blobs.
+
+        Raises:
+            MalformedError: A row cannot be read as what it is meant to be.
+            VerificationError: The history was rewritten; the message names the height.
+        """
+        below: ExtendedHeader | None = None
+        with self._file.reading() as database:
+            for height in range(1, _head(database) + 1):
+                block = self._verified(_header(database, height))
+                if block.header.previous != (below.commit.block_id if below else None):
+                    raise VerificationError(f"block {height} does not follow the block below it")
+                roots = availability(lay_out(_blobs(database, height)))
+                if block.header.height != height or roots != block.availability:
+                    raise VerificationError(
+                        f"block {height} does not hold the blobs it was made of"
+                    )
+                below = block
+
+    def _append(
+        self, database: Connection, blobs: Sequence[Blob], roots: DataAvailabilityHeader
+    ) -> int:
+        previous = self._tip(database) if _head(database) else None
+        block = make_block(previous, roots, self.chain, self._clock(), self._signer)
+        height = block.header.height
+        header = canonical.encode(block.to_json())
+        database.execute("INSERT INTO block VALUES (?, ?)", (height, header))
+        database.executemany(
+            "INSERT INTO blob VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (height, i, b.namespace, share_commitment(b), b.version, b.signer, b.data)
+                for i, b in enumerate(blobs)
+            ],
+        )
+        return height
+
+    def _tip(self, database: Connection) -> ExtendedHeader:
+        return self._verified(_header(database, _head(database)))
+
+    def _verified(self, header: JsonObject) -> ExtendedHeader:
+        block = ExtendedHeader.from_json(header)
+        block.verify()
+        if block.header.chain != self.chain:
+            raise MalformedError(
+                f"{self._file.path} holds chain {block.header.chain!r}, not {self.chain!r}"
+            )
+        if block.validators.validators[0].key != self._signer.public_key:
+            raise MalformedError(f"{self._file.path} is signed by another key than this one")
+        return block
+
+
+_EMPTY: Final = availability(lay_out(()))
+
+
+def _head(database: Connection) -> int:
+    (height,) = database.execute("SELECT coalesce(max(height), 0) FROM block").fetchone()
+    return int(height)
+
+
+def _header(database: Connection, height: int) -> JsonObject:
+    row = database.execute("SELECT header FROM block WHERE height = ?", (height,)).fetchone()
+    if row is None:
+        raise UnavailableError(f"there is no block {height}; the newest is {_head(database)}")
+    return canonical.decode(row[0])
+
+
+def _blobs(database: Connection, height: int) -> tuple[Blob, ...]:
+    rows = database.execute(
+        "SELECT namespace, data, version, signer FROM blob WHERE height = ? ORDER BY position",
+        (height,),
+    )
+    return tuple(Blob(*row) for row in rows)
+
+
+def _height_of(database: Connection, names: Sequence[tuple[bytes, bytes]]) -> int | None:
+    """Return the least height whose block holds all blobs named by commitment and namespace."""
+    found = [
+        {
+            height
+            for (height,) in database.execute(
+                "SELECT height FROM blob WHERE commitment = ? AND namespace = ?", name
+            )
+        }
+        for name in names
+    ]
+    return min(set.intersection(*found), default=None)

@@ -1,0 +1,120 @@
+"""The SQLite file below the embedded ledger: made whole or not at all, one writer at a time.
+
+Beside the file stands, while somebody writes, `<file>.writer` with the number of his process, so
+that whoever waits in vain can be told whom for.
+"""
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Final
+
+from provenance.errors import MalformedError, UnavailableError
+
+_SCHEMA: Final = resources.files("storage.celestia").joinpath("embedded.sql").read_text()
+_PASSING: Final = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFile:
+    """A file of blocks, and how long to wait for another process that is writing to it."""
+
+    path: Path
+    wait_seconds: float
+
+    def ensure(self, fill: Callable[[Connection], object]) -> None:
+        """Make the file with what `fill` writes into it, unless it is there already."""
+        if self.path.exists():
+            return
+        with (
+            self._translated(),
+            tempfile.TemporaryDirectory(
+                dir=self.path.parent, prefix=f".{self.path.name}-"
+            ) as folder,
+        ):
+            fresh = Path(folder, self.path.name)
+            with contextlib.closing(sqlite3.connect(fresh, isolation_level=None)) as database:
+                database.execute("PRAGMA journal_mode = WAL")
+                database.execute("PRAGMA synchronous = FULL")
+                database.execute("BEGIN IMMEDIATE")
+                for statement in _SCHEMA.split(";"):
+                    database.execute(statement)
+                fill(database)
+                database.execute("COMMIT")
+            with contextlib.suppress(FileExistsError):  # another process was faster
+                os.link(fresh, self.path)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open the file for reading, as it is at this moment."""
+        with self._open() as database:
+            database.execute("BEGIN")
+            yield database
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open the file for writing; all is written at the end, or nothing after an exception."""
+        with self._open() as database:
+            database.execute("BEGIN IMMEDIATE")
+            self._writer.write_text(str(os.getpid()))
+            try:
+                yield database
+            finally:
+                self._writer.unlink(missing_ok=True)
+            database.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[Connection]:
+        address = f"{self.path.absolute().as_uri()}?mode=rw"
+        with (
+            self._translated(),
+            contextlib.closing(
+                sqlite3.connect(address, uri=True, timeout=self.wait_seconds, isolation_level=None)
+            ) as database,
+        ):
+            database.execute("PRAGMA synchronous = FULL")
+            yield database
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            code = error.sqlite_errorcode & 0xFF
+            if code == sqlite3.SQLITE_BUSY:
+                raise UnavailableError(self._held()) from error
+            if code in _PASSING:
+                raise UnavailableError(
+                    f"ledger {self.path}: {error}; see to it, then retry"
+                ) from error
+            raise MalformedError(f"{self.path} is not a ledger: {error}") from error
+        except OSError as error:
+            raise UnavailableError(f"ledger {self.path}: {error}") from error
+
+    def _held(self) -> str:
+        try:
+            holder = f"process {int(self._writer.read_text())}"
+        except (OSError, ValueError):
+            holder = "another program"
+        return (
+            f"ledger {self.path} is locked by {holder}; waited {self.wait_seconds:g} s: "
+            "try again when it is done"
+        )
+
+    @property
+    def _writer(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.writer")

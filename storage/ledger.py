@@ -1,0 +1,159 @@
+"""What a ledger must do, and the one in memory.
+
+Whatever the ledger, blobs go in together and come out with a receipt, and the receipt's evidence
+passes through the same verifier.
+"""
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from itertools import count
+from typing import Final, Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from provenance.canonical import JsonObject
+from provenance.envelope import PublicKey, Signer
+from provenance.errors import UnavailableError
+from provenance.receipt import Receipt
+from storage.celestia.availability import DataAvailabilityHeader
+from storage.celestia.block import distinct, make_block, make_receipt
+from storage.celestia.extended import ExtendedHeader
+from storage.celestia.share import Blob
+from storage.celestia.square import availability, lay_out
+
+FIRST_TIME: Final = 1_700_000_000 * 10**9
+
+
+class Ledger(Protocol):
+    """Takes blobs, keeps them in blocks, and proves it.
+
+    Every method may raise UnavailableError: there is no such block yet, or the ledger cannot be
+    reached or is locked.
+    """
+
+    @property
+    def kind(self) -> str:
+        """What receipts call the ledger: `memory`, `embedded`, `celestia`."""
+        ...
+
+    @property
+    def chain(self) -> str:
+        """The chain id."""
+        ...
+
+    def head(self) -> int:
+        """Return the height of the newest block."""
+        ...
+
+    def submit(self, blobs: Sequence[Blob]) -> int:
+        """Return the height of the one block that holds all `blobs`.
+
+        The same blobs again give the same height, and nothing stands there twice.
+
+        Raises:
+            MalformedError: No blobs, or more than a block can hold.
+        """
+        ...
+
+    def blobs(self, height: int, namespace: bytes) -> tuple[Blob, ...]:
+        """Return the blobs of one block under `namespace`, in order."""
+        ...
+
+    def receipt(self, height: int, blob: Blob) -> Receipt:
+        """Return the receipt that proves that `blob` stands in the block at `height`.
+
+        Raises:
+            MalformedError: The block does not hold it, or its share version is not 0.
+        """
+        ...
+
+    def header(self, height: int) -> JsonObject:
+        """Return the extended header of one block."""
+        ...
+
+    def headers(self, first: int, last: int) -> tuple[JsonObject, ...]:
+        """Return the plain headers of the blocks `first` to `last`, which link by hash."""
+        ...
+
+
+class MemoryLedger:
+    """A ledger in memory, for tests: same blocks, same evidence, gone with the process."""
+
+    kind: Final = "memory"
+
+    def __init__(
+        self,
+        chain: str,
+        signer: Signer | None = None,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        """Make the chain with an empty block 1.
+
+        Args:
+            chain: Chain id.
+            signer: The key that signs blocks; by default one that follows from the chain id, so
+                that runs repeat exactly and nobody mistakes the ledger for a real one.
+            clock: Nanoseconds since 1970, UTC; by default a second later at each call.
+        """
+        self.chain = chain
+        self._signer = signer or _ChainKey(chain)
+        self._clock = clock or count(FIRST_TIME, 10**9).__next__
+        self._blocks: list[tuple[ExtendedHeader, tuple[Blob, ...]]] = []
+        self.advance()
+
+    def head(self) -> int:
+        """Return the height of the newest block."""
+        return len(self._blocks)
+
+    def submit(self, blobs: Sequence[Blob]) -> int:
+        """Return the height of a block that holds all `blobs`, a new one if there is none."""
+        blobs = distinct(blobs)
+        for height, (_, held) in enumerate(self._blocks, 1):
+            if set(blobs) <= set(held):
+                return height
+        return self._append(blobs, availability(lay_out(blobs)))
+
+    def advance(self) -> int:
+        """Append an empty block and return its height; a later block can serve as a seed."""
+        return self._append((), availability(lay_out(())))
+
+    def blobs(self, height: int, namespace: bytes) -> tuple[Blob, ...]:
+        """Return the blobs of one block under `namespace`, in order."""
+        return tuple(blob for blob in self._at(height)[1] if blob.namespace == namespace)
+
+    def receipt(self, height: int, blob: Blob) -> Receipt:
+        """Return the receipt that proves that `blob` stands in the block at `height`."""
+        return make_receipt(self.kind, self.header(height), self._at(height)[1], blob)
+
+    def header(self, height: int) -> JsonObject:
+        """Return the extended header of one block."""
+        return self._at(height)[0].to_json()
+
+    def headers(self, first: int, last: int) -> tuple[JsonObject, ...]:
+        """Return the plain headers of the blocks `first` to `last`."""
+        return tuple(self._at(height)[0].header.to_json() for height in range(first, last + 1))
+
+    def _append(self, blobs: tuple[Blob, ...], roots: DataAvailabilityHeader) -> int:
+        previous = self._blocks[-1][0] if self._blocks else None
+        block = make_block(previous, roots, self.chain, self._clock(), self._signer)
+        self._blocks.append((block, blobs))
+        return block.header.height
+
+    def _at(self, height: int) -> tuple[ExtendedHeader, tuple[Blob, ...]]:
+        if not 1 <= height <= len(self._blocks):
+            raise UnavailableError(f"there is no block {height}; the newest is {self.head()}")
+        return self._blocks[height - 1]
+
+
+class _ChainKey:
+    """A key that anybody can make from the chain id."""
+
+    def __init__(self, chain: str) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(sha256(chain.encode()).digest())
+
+    @property
+    def public_key(self) -> PublicKey:
+        return PublicKey(self._key.public_key().public_bytes_raw())
+
+    def sign(self, message: bytes) -> bytes:
+        return self._key.sign(message)
