@@ -1,0 +1,669 @@
+"""A whole honest world in memory, from keys to a sealed bundle, for tests to lie in.
+
+`build()` makes it; `build(run=lambda run: replace(run, seed=other))` makes it as an issuer would who
+lies about one thing before he signs it. What is changed afterwards is changed in `world.members`,
+and `world.seal()` signs the list of members anew.
+
+Stages that can be changed, each by a function from the honest value to the told one:
+
+    genesis, schema, rows1, rows2, v1, v2, proof, claim, start, seed, steps, states, run,
+    opened (the document of challenged steps), checkpoint, blocks, policy, members, schedule
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from provenance import canonical, log
+from provenance import checkpoint as checkpoints
+from provenance.anchor import Anchor
+from provenance.attestation import Commitment, attest
+from provenance.audit import Verifiers, audit
+from provenance.audit.datasets import opened_document, table_document
+from provenance.audit.ledger import blocks_document
+from provenance.audit.proofs import exclusion_document
+from provenance.audit.steps import Sample, State, record_index, steps_document
+from provenance.canonical import JsonObject
+from provenance.checkpoint import Checkpoint
+from provenance.dataset import DatasetCommitment, leaves_of
+from provenance.envelope import PublicKey
+from provenance.errors import UnavailableError, VerificationError
+from provenance.evidence import seal
+from provenance.exclusion import ExclusionIndex, prove_absence, prove_presence, record_keys
+from provenance.features import FeatureField, FeatureSpec, feature_salt, values
+from provenance.field import Digest, FieldElement
+from provenance.findings import CLAIMS, Level, Outcome, Verdict
+from provenance.leaf import DatasetKey, blinded_index, blinded_leaf, content_digest, salt
+from provenance.log import Batch, Genesis
+from provenance.membership import MembershipClaim, context_statement
+from provenance.opening import Opening
+from provenance.policy import Issuer, Policy, Requirement, Span
+from provenance.proof import Proof, context, membership_public
+from provenance.receipt import Block
+from provenance.record import Record, encode_record
+from provenance.replay import INITIAL, OPTIMISER, SAMPLER, Logistic, challenge, plan
+from provenance.schema import Bool, Field, Float64, Int, Schema, String
+from provenance.training import STEP_SCHEMA, Run, RunStart, Step, Transcript
+from provenance.tree import Chunk, chunk_root, prove_inclusion, record_root
+from storage.celestia.share import Blob
+from storage.celestia.verifier import CelestiaVerifier
+from storage.ledger import MemoryLedger
+
+CIRCUIT: Final = "membership-22.v1"
+SAMPLES: Final = 2
+NAMESPACE: Final = bytes(19) + b"rl-tests-1"
+HONEST: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType({})
+DAY: Final = 86_400 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A signer made from a word, so that runs repeat exactly."""
+
+    word: str
+
+    @property
+    def private(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(sha256(self.word.encode()).digest())
+
+    @property
+    def public_key(self) -> PublicKey:
+        return PublicKey(self.private.public_key().public_bytes_raw())
+
+    @property
+    def key_id(self) -> str:
+        return self.public_key.key_id
+
+    def sign(self, message: bytes) -> bytes:
+        return self.private.sign(message)
+
+
+ISSUER: Final = Key("issuer")
+MONITOR: Final = Key("monitor")
+STRANGER: Final = Key("stranger")
+
+
+class FakeProofVerifier:
+    """Takes a hash over verifying key and public values for a proof: tests of the audit only."""
+
+    def verify(self, proof: Proof, artifacts: Mapping[Digest, bytes]) -> None:
+        if any(name not in artifacts for name in proof.artifacts):
+            raise UnavailableError("a circuit artifact is missing")
+        if proof.proof != fake_proof(proof.verifying_key, proof.public):
+            raise VerificationError("the proof does not verify")
+
+
+def fake_proof(verifying_key: Digest, public: Sequence[FieldElement]) -> bytes:
+    return sha256(verifying_key + b"".join(value.encoded for value in public)).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Committed records: everything that opens them. Chunks are cut by hand, to have several."""
+
+    records: tuple[Record, ...]
+    schema: Schema
+    spec: FeatureSpec | None
+    key: DatasetKey
+    cut: int
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        return _parts(self.records, self.schema, self.spec, self.key, self.cut)
+
+    @property
+    def chunks(self) -> tuple[Chunk, ...]:
+        return tuple(chunk_root(part) for part in self.parts)
+
+    @property
+    def root(self) -> FieldElement:
+        return record_root(self.chunks)
+
+    def content(self, number: int) -> Digest:
+        return content_digest(self.schema.digest, encode_record(self.schema, self.records[number]))
+
+    def opening(self, number: int) -> Opening:
+        chunk, position = divmod(record_index(self.chunks, number), 2**14)
+        content = self.content(number)
+        return Opening(
+            encode_record(self.schema, self.records[number]),
+            salt(self.key, content),
+            feature_salt(self.key, content) if self.spec else None,
+            prove_inclusion(self.parts[chunk], position, self.chunks, chunk),
+        )
+
+
+class _ById:
+    """Makes unhashable records cacheable by what they hold."""
+
+    def __init__(self, value: tuple[Record, ...]) -> None:
+        self.value, self.text = value, repr(value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ById) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+@lru_cache(maxsize=64)
+def _leaf_parts(
+    records: _ById, schema: Schema, spec: FeatureSpec | None, key: bytes, cut: int
+) -> tuple[Any, ...]:
+    words = leaves_of(records.value, schema, DatasetKey(key), spec).words
+    return tuple(part for part in (words[:cut], words[cut:]) if len(part))
+
+
+def _parts(
+    records: tuple[Record, ...],
+    schema: Schema,
+    spec: FeatureSpec | None,
+    key: DatasetKey,
+    cut: int,
+) -> tuple[Any, ...]:
+    return _leaf_parts(_ById(records), schema, spec, bytes(key), cut)
+
+
+SCHEMA: Final = Schema.of(
+    Field("age", Float64()),
+    Field("size", Float64()),
+    Field("grade", Int()),
+    Field("ill", Bool()),
+    Field("note", String()),
+)
+SPEC: Final = FeatureSpec(
+    (FeatureField("age", 4), FeatureField("size", 6), FeatureField("grade", 7)),
+    FeatureField("ill", 0),
+)
+DATASET_KEY: Final = DatasetKey(sha256(b"dataset key").digest())
+RUN_KEY: Final = DatasetKey(sha256(b"run key").digest())
+HYPERPARAMETERS: Final[JsonObject] = {
+    "batch": 4,
+    "epochs": 1,
+    "holdout_permille": 200,
+    "centre": [800, 96, 256],
+    "rate_bits": 1,
+}
+
+
+def rows(count: int, version: int) -> tuple[Record, ...]:
+    """Return records that depend on their number; some differ in version 2."""
+    return tuple(
+        {
+            "age": 40.0 + number % 23 + (version if number % 17 == 0 else 0),
+            "size": 1.0 + number % 7 / 4,
+            "grade": 1 + number % 4,
+            "ill": number % 7 > 3,
+            "note": f"Patient {number}",
+        }
+        for number in range(count)
+    )
+
+
+@dataclass
+class World:
+    """Everything that was made, by name; see the functions below for the order of making."""
+
+    changes: Mapping[str, Callable[[Any], Any]]
+    unfinished: bool
+    ledger: MemoryLedger
+    members: dict[str, bytes] = field(default_factory=dict)
+    batches: list[Batch] = field(default_factory=list)
+    heights: list[int] = field(default_factory=list)
+    made: dict[str, Any] = field(default_factory=dict)
+    policy: Policy = field(init=False)
+
+    def tell(self, stage: str, honest: Any) -> Any:
+        """Return what is told at a stage: the honest value, or what an attack makes of it."""
+        self.made[stage] = self.changes.get(stage, _same)(honest)
+        return self.made[stage]
+
+    def __getitem__(self, stage: str) -> Any:
+        return self.made[stage]
+
+    # posting
+
+    def post(self, batch: Batch) -> int:
+        """Post a batch, add its members, and return its height."""
+        blobs = [Blob(NAMESPACE, data) for data in (batch.envelope, batch.entries) if data]
+        height = self.ledger.submit(blobs)
+        name = f"{batch.header.sequence:010d}"
+        self.members[f"log/{name}.json"] = batch.envelope
+        if batch.entries:
+            self.members[f"entries/{name}.bin"] = batch.entries
+        receipt = self.ledger.receipt(height, blobs[0])
+        self.members[f"receipts/{name}.json"] = receipt.encoded
+        self.batches.append(batch)
+        self.heights.append(height)
+        return height
+
+    def publish(
+        self,
+        commitments: Sequence[Commitment] = (),
+        statement: Commitment | None = None,
+        *,
+        full: bool = True,
+    ) -> int:
+        """Attest and post commitments, and at most one start or run, in one batch."""
+        sealed = [self.attested(item) for item in commitments]
+        make = log.full_entry if full else log.digest_entry
+        stated = None if statement is None else self.attested(statement)
+        head = self.batches[-1].header
+        return self.post(log.append(head, [make(data) for data in sealed], stated, ISSUER))
+
+    def attested(self, commitment: Commitment) -> bytes:
+        """Return a commitment's envelope, added to the members."""
+        data = attest(commitment, ISSUER).encoded
+        self.members[f"attestations/{canonical.digest(data).hex()}.json"] = data
+        return data
+
+    def block(self, height: int) -> Block:
+        return CelestiaVerifier().signed_block(self.ledger.header(height))
+
+    @property
+    def log_id(self) -> Digest:
+        return self.batches[0].header.log_id
+
+    def name(self, folder: str, document: JsonObject) -> str:
+        """Add a document under its digest and return its path."""
+        data = canonical.encode(document)
+        path = f"{folder}/{canonical.digest(data).hex()}.json"
+        self.members[path] = data
+        return path
+
+    # judging
+
+    def seal(self, members: Mapping[str, bytes] | None = None, signer: Key = ISSUER) -> bytes:
+        """Return the bundle file over `members`, or over the world's own."""
+        return seal(self.members if members is None else members, self.log_id, signer)
+
+    def audit(
+        self,
+        policy: Policy | None = None,
+        members: Mapping[str, bytes] | None = None,
+        data: bytes | None = None,
+    ) -> Verdict:
+        """Return the verdict on the bundle, by default under the world's policy."""
+        bundle = self.seal(members) if data is None else data
+        return audit(bundle, policy or self.policy, VERIFIERS, self.now)
+
+    @property
+    def now(self) -> int:
+        return self.block(self.ledger.head()).time + 10**9
+
+
+VERIFIERS: Final = Verifiers({"memory": CelestiaVerifier()}, {"fake": FakeProofVerifier()})
+SCHEDULE: Final = ("data", "claim", "unfinished", "start", "seed", "run", "challenge")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def build(*, unfinished: bool = False, **changes: Callable[[Any], Any]) -> World:
+    """Return a world in which one thing, or nothing, is told otherwise than it is."""
+    world = World(changes, unfinished, MemoryLedger("tests-1"))
+    genesis = Genesis("memory", world.ledger.chain, NAMESPACE, ISSUER.public_key)
+    world.post(log.open_log(world.tell("genesis", genesis), ISSUER))
+    _make_data(world)
+    _make_claim(world)
+    for event in world.tell("schedule", SCHEDULE):
+        EVENTS[event](world)
+    _add_data(world)
+    _add_steps(world)
+    _close(world)
+    world.members.update(world.tell("members", {}))
+    return world
+
+
+def _make_data(world: World) -> None:
+    schema = world.tell("schema", SCHEMA)
+    table1 = Table(world.tell("rows1", rows(28, 1)), schema, SPEC, DATASET_KEY, 11)
+    table2 = Table(world.tell("rows2", rows(30, 2)), schema, SPEC, DATASET_KEY, 13)
+    world.made |= {"table1": table1, "table2": table2}
+    first = world.tell("v1", commitment(world, table1, "v1", None))
+    world.tell("v2", commitment(world, table2, "v2", first.digest))
+
+
+def commitment(
+    world: World, table: Table, version: str, previous: Digest | None
+) -> DatasetCommitment:
+    """Return the commitment to a table, with an index of whole records and one of notes."""
+    entries = [
+        indexed(table, normaliser).entry(normaliser, path, 0)
+        for normaliser, path in (("exact/1", ""), ("text-nfkc-casefold/1", "note"))
+    ]
+    return DatasetCommitment(
+        issuer=ISSUER.key_id,
+        log=world.log_id,
+        name="cells",
+        version=version,
+        schema=table.schema,
+        features=table.spec,
+        order="natural/1",
+        root=table.root,
+        chunks=len(table.chunks),
+        records=len(table.records),
+        indexes=tuple(entries),
+        sources=canonical.digest(version.encode()),
+        previous=previous,
+        facts={"licence": "CC-BY-4.0", "origin": "made up"},
+    )
+
+
+def indexed(table: Table, normaliser: str) -> ExclusionIndex:
+    """Return the index over a table's records."""
+    exact = normaliser == "exact/1"
+    found = [
+        key
+        for number, record in enumerate(table.records)
+        for key in record_keys(
+            normaliser, "" if exact else "note", table.content(number) if exact else record
+        )
+    ]
+    return ExclusionIndex.build(found, DATASET_KEY)
+
+
+def _make_claim(world: World) -> None:
+    dataset, table = world["v2"], world["table2"]
+    artifacts = {name: f"{name} of the circuit".encode() for name in ("vk", "settings", "srs")}
+    digests = {name: canonical.digest(data) for name, data in artifacts.items()}
+    blind, number = 12345, 17
+    leaf = int.from_bytes(table.parts[1][4].astype("<u8").tobytes(), "little")
+    index = record_index(table.chunks, number)
+    told = context(context_statement(ISSUER.key_id, world.log_id, dataset.digest, CIRCUIT))
+    hidden = (blinded_leaf(leaf, blind), blinded_index(index, blind))
+    public = membership_public(CIRCUIT, dataset.root, dataset.chunks, *hidden, told)
+    honest = Proof(
+        circuit=CIRCUIT,
+        backend="fake",
+        backend_version="1",
+        public=public,
+        proof=fake_proof(digests["vk"], public),
+        verifying_key=digests["vk"],
+        settings=digests["settings"],
+        srs=digests["srs"],
+    )
+    proof = world.tell("proof", honest)
+    claim = MembershipClaim(
+        ISSUER.key_id, world.log_id, dataset.digest, CIRCUIT, *hidden, proof.digest
+    )
+    world.tell("claim", claim)
+    world.members[f"proofs/{proof.digest.hex()}.json"] = proof.encoded
+    for name, data in artifacts.items():
+        world.members[f"circuits/{digests[name].hex()}.bin"] = data
+
+
+def _post_data(world: World) -> None:
+    world.made["data at"] = world.publish([world["v1"], world["v2"]])
+
+
+def _post_claim(world: World) -> None:
+    world.publish([world["claim"]], full=False)
+
+
+def _post_unfinished(world: World) -> None:
+    if world.unfinished:
+        height = world.ledger.head() + 2
+        abandoned = start_of(world, name="given-up", seed_height=height)
+        world.publish(statement=abandoned)
+        _advance(world, height)
+
+
+def start_of(world: World, *, name: str = "first-run", seed_height: int) -> RunStart:
+    """Return the start of a run on version 2."""
+    return RunStart(
+        issuer=ISSUER.key_id,
+        log=world.log_id,
+        name=name,
+        datasets={"train": world["v2"].digest},
+        base=None,
+        code={"commit": "0" * 40},
+        environment=canonical.digest(b"lock"),
+        hyperparameters=HYPERPARAMETERS,
+        optimiser=OPTIMISER,
+        sampler=SAMPLER,
+        initial=INITIAL,
+        state="fixed14/1",
+        seed_height=seed_height,
+    )
+
+
+def _post_start(world: World) -> None:
+    start = start_of(world, seed_height=world.ledger.head() + 3)
+    world.publish(statement=world.tell("start", start))
+
+
+def _seed(world: World) -> None:
+    _advance(world, world["start"].seed_height)
+    world.tell("seed", world.block(world["start"].seed_height).hash)
+
+
+def _advance(world: World, height: int) -> None:
+    while world.ledger.head() < height:
+        world.ledger.advance()
+
+
+def _post_run(world: World) -> None:
+    """Train by the rules that the start names, and register what came out."""
+    if "seed" not in world.made:
+        world.tell("seed", world.block(1).hash)
+    world.made["run at"] = world.publish(statement=train(world))
+
+
+def train(world: World) -> Run:
+    """Return the run statement; `steps`, `states` and `transcript` are made on the way."""
+    start, table = world["start"], world["table2"]
+    optimiser = Logistic.of({name: start.hyperparameters[name] for name in ("centre", "rate_bits")})
+    chosen = plan(world["seed"], len(table.records), sampler_parameters(start))
+    weights = [optimiser.initial]
+    for batch in chosen.batches:
+        inputs = [values(SPEC, table.records[number]) for number in batch]
+        weights.append(optimiser.step(weights[-1], inputs))
+    states = [State(w, FieldElement(1000 + n)) for n, w in enumerate(weights)]
+    states = world.tell("states", states)
+    steps = [
+        Step(
+            number,
+            states[number].commitment,
+            states[number + 1].commitment,
+            world["v2"].digest,
+            tuple(record_index(table.chunks, n) for n in batch),
+        )
+        for number, batch in enumerate(chosen.batches)
+    ]
+    steps = world.tell("steps", steps)
+    transcript = Table(tuple(s.record for s in steps), STEP_SCHEMA, None, RUN_KEY, 2)
+    world.made |= {"transcript": transcript, "batches": chosen.batches}
+    run = Run(
+        issuer=ISSUER.key_id,
+        log=world.log_id,
+        start=start.digest,
+        seed=world["seed"],
+        transcript=Transcript(transcript.root, len(transcript.chunks), len(steps)),
+        initial=states[0].commitment,
+        final=states[-1].commitment,
+        metrics={"accuracy": "0.93"},
+        model=None,
+        started_at="2026-01-01T00:00:00Z",
+        ended_at="2026-01-01T00:01:00Z",
+        challenge_height=world.ledger.head() + 3,
+    )
+    told: Run = world.tell("run", run)
+    return told
+
+
+def sampler_parameters(start: RunStart) -> JsonObject:
+    names = ("batch", "epochs", "holdout_permille")
+    return {name: start.hyperparameters[name] for name in names}
+
+
+def _challenge(world: World) -> None:
+    _advance(world, world["run"].challenge_height)
+
+
+EVENTS: Final[Mapping[str, Callable[[World], None]]] = MappingProxyType(
+    {
+        "data": _post_data,
+        "claim": _post_claim,
+        "unfinished": _post_unfinished,
+        "start": _post_start,
+        "seed": _seed,
+        "run": _post_run,
+        "challenge": _challenge,
+        "empty": lambda world: world.publish(),
+    }
+)
+
+
+def _add_data(world: World) -> None:
+    for version, table in (("v1", world["table1"]), ("v2", world["table2"])):
+        of = world[version].digest
+        path = f"tables/{of.hex()}.json"
+        world.members[path] = canonical.encode(table_document(of, table.chunks))
+    dataset, table = world["v2"], world["table2"]
+    world.made["opening"] = world.name(
+        "openings", opened_document(dataset.digest, table.opening(3))
+    )
+    notes = indexed(table, "text-nfkc-casefold/1")
+    absent = notes_key(dataset, "Somebody else")
+    present = notes_key(dataset, "PATIENT 7")
+    stranger = encode_record(SCHEMA, {**rows(1, 1)[0], "note": "nobody"})
+    whole = dataset.indexes[0].key(content_digest(table.schema.digest, stranger))
+    exact = indexed(table, "exact/1")
+    for index, value, proof, is_absent in (
+        (1, "Somebody else", prove_absence(notes, absent).to_json(), True),
+        (1, "PATIENT 7", prove_presence(notes, present).to_json(), False),
+        (0, stranger.hex(), prove_absence(exact, whole).to_json(), True),
+    ):
+        document = exclusion_document(dataset.digest, index, value, proof, absent=is_absent)
+        world.name("exclusions", document)
+
+
+def notes_key(dataset: DatasetCommitment, value: str) -> Any:
+    return dataset.indexes[1].key(value)
+
+
+def _add_steps(world: World) -> None:
+    if "run" not in world.made:
+        return
+    run, transcript = world["run"], world["transcript"]
+    of = run.digest
+    path = f"tables/{of.hex()}.json"
+    world.members[path] = canonical.encode(table_document(of, transcript.chunks))
+    count = len(transcript.records)
+    drawn = challenge(challenge_hash(world), of, count, SAMPLES)
+    samples = [sample(world, number) for number in drawn]
+    document = steps_document(
+        of,
+        world["states"][0],
+        transcript.opening(0),
+        transcript.opening(count - 1),
+        samples,
+    )
+    world.made["drawn"] = drawn
+    data = canonical.encode(world.tell("opened", document))
+    world.members[f"steps/{of.hex()}.json"] = data
+
+
+def challenge_hash(world: World) -> Digest:
+    return world.block(min(world["run"].challenge_height, world.ledger.head())).hash
+
+
+def sample(world: World, number: int) -> Sample:
+    """Return a challenged step, opened as its issuer would."""
+    transcript, states = world["transcript"], world["states"]
+    last = len(transcript.records) - 1
+    return Sample(
+        step=transcript.opening(number),
+        preceding=transcript.opening(number - 1) if number else None,
+        following=transcript.opening(number + 1) if number < last else None,
+        before=states[number],
+        after=states[number + 1],
+        rows=tuple(world["table2"].opening(n) for n in world["batches"][number]),
+    )
+
+
+def _close(world: World) -> None:
+    """Let the monitor sign what he saw, link the blocks, and write the auditor's policy."""
+    head = world.ledger.head()
+    tip = world.batches[-1].header
+    seen = Checkpoint(
+        world.ledger.chain, world.log_id, tip.digest, tip.sequence, 1, head, world.block(head).hash
+    )
+    data = checkpoints.sign(world.tell("checkpoint", seen), MONITOR)
+    world.members[f"checkpoints/{canonical.digest(data).hex()}.json"] = data
+    linked = world.ledger.headers(world.heights[0], head)
+    document = blocks_document("memory", world.ledger.chain, linked, ())
+    world.members["blocks.json"] = canonical.encode(world.tell("blocks", document))
+    world.policy = world.tell("policy", policy_of(world))
+
+
+def policy_of(world: World) -> Policy:
+    """Return the policy of an auditor who trusts issuer, monitor and operator, and requires all."""
+    chain, head = world.ledger.chain, world.ledger.head()
+    artifacts = {
+        name: canonical.digest(f"{name} of the circuit".encode()) for name in ("vk", "srs")
+    }
+    return Policy(
+        name="strict",
+        issuers=(Issuer(ISSUER.public_key, "Example Lab", (Span(chain, 1, None),)),),
+        logs=(world.log_id,),
+        anchors=(Anchor("memory", chain, head, world.block(head).hash),),
+        trusting_seconds=7 * 86_400,
+        operators=(chain,),
+        monitors=(MONITOR.public_key,),
+        require=REQUIRED,
+        licences=("CC-BY-4.0",),
+        models=(),
+        samples=SAMPLES,
+        srs=(artifacts["srs"],),
+        verifying_keys=(artifacts["vk"],),
+    )
+
+
+REQUIRED: Final = tuple(
+    Requirement(claim, "*", level)
+    for claim, level in {
+        "evidence": Level.L1,
+        "log": Level.L1,
+        "dataset": Level.L1,
+        "count": Level.L1,
+        "facts": Level.L0,
+        "unique": Level.L1,
+        "record": Level.L1,
+        "absence": Level.L0,
+        "presence": Level.L0,
+        "membership": Level.L4,
+        "run": Level.L1,
+        "order": Level.L2,
+        "steps": Level.L3,
+    }.items()
+)
+
+
+def requires_all(policy: Policy, verdict: Verdict) -> Policy:
+    """Return the policy that also requires each finding of `verdict` by its own subject."""
+    found = [
+        Requirement(f.claim, f.subject, f.level)
+        for f in verdict.findings
+        if f.outcome is Outcome.HOLDS and f.level is not None
+    ]
+    return replace(policy, require=(*policy.require, *found))
+
+
+def bad(verdict: Verdict) -> list[tuple[str, str, str]]:
+    """Return claim, subject and reason of all that did not hold."""
+    return [
+        (f.claim, f.subject, f.reason)
+        for f in (*verdict.findings, *verdict.required)
+        if f.outcome is not Outcome.HOLDS
+    ]
+
+
+assert {item.claim for item in REQUIRED} == set(CLAIMS)  # a new claim needs a place in this world
