@@ -153,14 +153,35 @@ def prove_inclusion(
     Raises:
         MalformedError: There is no such chunk or position, or the leaves are not this chunk's.
     """
+    return prove_inclusions(leaves, (position,), chunks, chunk)[0]
+
+
+def prove_inclusions(
+    leaves: Sequence[int] | Words, positions: Sequence[int], chunks: Sequence[Chunk], chunk: int
+) -> tuple[InclusionProof, ...]:
+    """Return the proofs of several records of one chunk, hashing the chunk once.
+
+    Args:
+        leaves: All leaves of this chunk.
+        positions: Numbers of the records in it.
+        chunks: The dataset's chunk table.
+        chunk: Number of the chunk.
+
+    Raises:
+        MalformedError: There is no such chunk or position, or the leaves are not this chunk's.
+    """
     words = _leaf_words(leaves)
     levels = _levels(words, DEPTH)
-    if not 0 <= chunk < len(chunks) or not 0 <= position < len(words):
-        raise MalformedError(f"no record {position} in chunk {chunk} of {len(chunks)}")
+    wrong = [position for position in positions if not 0 <= position < len(words)]
+    if not 0 <= chunk < len(chunks) or wrong:
+        raise MalformedError(f"no record {wrong[:1]} in chunk {chunk} of {len(chunks)}")
     if chunks[chunk] != Chunk(_root(levels), len(words)):
         raise MalformedError(f"these are not the leaves of chunk {chunk}; read the data again")
     top_path = _path(_top_levels(chunks), chunk)
-    return InclusionProof(chunk, position, len(words), _path(levels, position), top_path)
+    return tuple(
+        InclusionProof(chunk, position, len(words), _path(levels, position), top_path)
+        for position in positions
+    )
 
 
 def verify_inclusion(

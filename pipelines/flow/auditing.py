@@ -10,7 +10,7 @@ from pipelines.flow.workspace import Workspace
 from provenance.anchor import Anchor
 from provenance.audit import Verifiers, audit
 from provenance.envelope import PublicKey
-from provenance.evidence import MAX_BUNDLE
+from provenance.archive import MAX_ARCHIVE
 from provenance.field import Digest
 from provenance.findings import Verdict
 from provenance.policy import Issuer, Policy, Requirement, Span
@@ -38,7 +38,7 @@ def audit_file(bundle: Path, policy: Path) -> Verdict:
         MalformedError: One of them is missing, unreadable, or not what it claims to be.
     """
     trusted = Policy.parse(read_bounded(policy, MAX_POLICY))
-    return audit(read_bounded(bundle, MAX_BUNDLE), trusted, verifiers(), time.time_ns())
+    return audit(read_bounded(bundle, MAX_ARCHIVE), trusted, verifiers(), time.time_ns())
 
 
 def policy_for(

@@ -116,9 +116,9 @@ def _steps(
     nodes = NodeFile.find(run_folder(space, run.start), run.transcript.root)
     steps = _recorded(stored.states, stored.batches, version, chunk_table(space, version))
     opens = Opener(nodes, STEP_SCHEMA, None, stored.key)
-    opened = {n: opens.open(n, steps[n].record) for n in _around(drawn, len(steps))}
+    opened = opens.open({n: steps[n].record for n in _around(drawn, len(steps))})
     wanted = {number for n in drawn for number in stored.batches[n]}
-    rows, records = opener(space, version), records_at(dataset, wanted)
+    rows = opener(space, version).open(records_at(dataset, wanted))
     samples = [
         Sample(
             step=opened[n],
@@ -126,7 +126,7 @@ def _steps(
             following=opened.get(n + 1) if n + 1 < len(steps) else None,
             before=stored.states[n],
             after=stored.states[n + 1],
-            rows=tuple(rows.open(number, records[number]) for number in stored.batches[n]),
+            rows=tuple(rows[number] for number in stored.batches[n]),
         )
         for n in drawn
     ]

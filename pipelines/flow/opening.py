@@ -1,6 +1,7 @@
 """Showing single records, and that a value is in an index or not: what an auditor may be given."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipelines.flow.catalogue import Version, nodes_of
 from pipelines.flow.workspace import Workspace
@@ -8,7 +9,7 @@ from provenance.audit.proofs import exclusion_document
 from provenance.audit.steps import record_index
 from provenance.canonical import JsonObject
 from provenance.chunk import CHUNK
-from provenance.errors import MalformedError, VerificationError
+from provenance.errors import MalformedError, RootMismatchError, VerificationError
 from provenance.exclusion import ExclusionIndex, prove_absence, prove_presence, record_keys
 from provenance.features import FeatureSpec, feature_salt
 from provenance.field import Digest
@@ -17,7 +18,7 @@ from provenance.opening import Opening, opened_leaf
 from provenance.poseidon import from_words
 from provenance.record import Record, encode_record
 from provenance.schema import Schema
-from provenance.tree import prove_inclusion, verify_inclusion
+from provenance.tree import InclusionProof, prove_inclusions
 from storage.datasets import Dataset
 from storage.nodes import NodeFile
 
@@ -30,22 +31,36 @@ class Opener:
     ) -> None:
         self._nodes, self._schema, self._spec, self._key = nodes, schema, spec, key
 
-    def open(self, number: int, record: Record) -> Opening:
-        """Return the opening of the record with a running number.
+    def open(self, records: Mapping[int, Record]) -> dict[int, Opening]:
+        """Return the openings of records by their running numbers; each chunk is hashed once.
 
         Raises:
             MalformedError: No such number.
-            RootMismatchError: The record is not the one that was committed there.
+            RootMismatchError: A record is not the one that was committed there.
         """
-        chunk, position = divmod(record_index(self._nodes.chunks, number), CHUNK)
+        by_chunk: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for number in records:
+            chunk, position = divmod(record_index(self._nodes.chunks, number), CHUNK)
+            by_chunk[chunk].append((position, number))
+        found: dict[int, Opening] = {}
+        for chunk, places in by_chunk.items():
+            leaves = self._nodes.leaves_of(chunk)
+            positions = [position for position, _ in places]
+            paths = prove_inclusions(leaves, positions, self._nodes.chunks, chunk)
+            for (position, number), path in zip(places, paths, strict=True):
+                opening = self._opening(records[number], path)
+                leaf, _ = opened_leaf(opening, self._schema, self._spec)
+                committed = from_words(leaves[position : position + 1])[0]
+                if leaf != committed:
+                    raise RootMismatchError(leaf.hex, committed.hex)
+                found[number] = opening
+        return found
+
+    def _opening(self, record: Record, path: InclusionProof) -> Opening:
         encoded = encode_record(self._schema, record)
         content = content_digest(self._schema.digest, encoded)
-        path = prove_inclusion(self._nodes.leaves_of(chunk), position, self._nodes.chunks, chunk)
         blind = feature_salt(self._key, content) if self._spec else None
-        opening = Opening(encoded, salt(self._key, content), blind, path)
-        leaf, _ = opened_leaf(opening, self._schema, self._spec)
-        verify_inclusion(leaf, path, self._nodes.root, len(self._nodes.chunks))
-        return opening
+        return Opening(encoded, salt(self._key, content), blind, path)
 
 
 def opener(space: Workspace, version: Version) -> Opener:
@@ -81,11 +96,12 @@ def open_records(
     """
     opens, records = opener(space, version), records_at(dataset, numbers)
     try:
-        return tuple(opens.open(number, records[number]) for number in numbers)
+        found = opens.open(records)
     except VerificationError as error:
         raise VerificationError(
             f"{dataset.name} does not hold the records of {version.commitment.label}: {error}"
         ) from error
+    return tuple(found[number] for number in numbers)
 
 
 def prove_in_index(

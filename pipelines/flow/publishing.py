@@ -80,7 +80,9 @@ def publish(space: Workspace) -> tuple[Posted, ...]:
         box.fix(first.header.digest, 0, first.envelope, b"")
         posted.extend(_post(space, box, entry) for entry in box.waiting())
         for batch in _batches(space, box):
-            entry = box.fix(batch.header.log_id, batch.header.sequence, batch.envelope, batch.entries)
+            entry = box.fix(
+                batch.header.log_id, batch.header.sequence, batch.envelope, batch.entries
+            )
             _forget(space, batch)
             posted.append(_post(space, box, entry))
     return tuple(posted)

@@ -240,7 +240,9 @@ def stored_run(space: Workspace, start: Digest) -> Stored:
     """
     folder = run_folder(space, start)
     lines = list(_lines(folder / "steps.jsonl"))
-    states = tuple(State(tuple(line["weights"]), FieldElement.parse(line["salt"])) for line in lines)
+    states = tuple(
+        State(tuple(line["weights"]), FieldElement.parse(line["salt"])) for line in lines
+    )
     return Stored(
         RunStart.parse(read_bounded(folder / "start.json", 2**24)),
         RunStatement.parse(read_bounded(folder / "run.json", 2**24)),

@@ -6,7 +6,8 @@ posts nothing twice; other records under a version that is taken are refused.
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.flow.catalogue import Version, store, versions
@@ -36,7 +37,7 @@ class IndexRequest:
 
     normaliser: str
     field: str = ""
-    keys: set[ExclusionKey] = field(default_factory=set, repr=False)
+    keys: set[ExclusionKey] = dataclasses.field(default_factory=set, repr=False)
     without: int = 0
 
     def watch(self, records: Sequence[Record], contents: Sequence[Digest]) -> None:

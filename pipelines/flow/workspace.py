@@ -11,6 +11,7 @@ from typing import Final
 
 from pipelines.progress import Progress, Silent
 from provenance.log import Genesis
+from storage.celestia.block import chain_id
 from storage.celestia.embedded import EmbeddedLedger
 from storage.celestia.verifier import CelestiaVerifier
 from storage.dataset_keys import DatasetKeys
@@ -84,7 +85,8 @@ class Workspace:
     def ledger(self) -> Ledger:
         """The ledger that statements are posted to: the embedded one."""
         operator = self.ring.load(OPERATOR, self.passphrase)
-        return EmbeddedLedger(self.home.ledger, operator, clock=self.clock)
+        chain = chain_id(operator.public_key)
+        return EmbeddedLedger(self.home.ledger, operator, chain, self.clock)
 
     @cached_property
     def verifier(self) -> CelestiaVerifier:
@@ -106,4 +108,3 @@ def namespace_of(key: bytes) -> bytes:
 def use(home: Home) -> None:
     """Keep what other tools write inside `home`, for this process and its children."""
     os.environ.update(home.environment())
-
