@@ -36,6 +36,7 @@ from provenance.record import (
     UInt,
     Value,
 )
+from provenance.schema import MAX_DEPTH
 
 UNIT_NS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 DAY_MS: Final = 86_400_000
@@ -81,29 +82,31 @@ def logical_schema(schema: pa.Schema) -> Schema:
         MalformedError: No column, a name twice, or a type that cannot be encoded exactly; the
             message names the column and a remedy.
     """
-    return Schema.of(*_logical_fields(list(schema)))
+    return Schema.of(*_logical_fields(list(schema), 1))
 
 
-def _logical_fields(fields: Sequence[AnyField]) -> Iterator[Field]:
+def _logical_fields(fields: Sequence[AnyField], depth: int) -> Iterator[Field]:
     for field in fields:
         try:
             if field.metadata and EXTENSION in field.metadata:
                 raise _refused(field.type)
-            yield Field(field.name, logical_type(field.type))
+            yield Field(field.name, logical_type(field.type, depth))
         except MalformedError as error:
             raise MalformedError(f"column {field.name!r}: {error}") from error
         except UnicodeDecodeError as error:
             raise MalformedError("a column's name is no valid UTF-8; rename it") from error
 
 
-def logical_type(kind: pa.DataType) -> LogicalType:
+def logical_type(kind: pa.DataType, depth: int = 1) -> LogicalType:
     """Return the logical type of an Arrow type, or raise MalformedError with a remedy."""
+    if depth > MAX_DEPTH:  # before Python's own limit
+        raise MalformedError(f"nested deeper than {MAX_DEPTH}; flatten it")
     if arrow.is_dictionary(kind) or arrow.is_run_end_encoded(kind):
-        return logical_type(kind.value_type)
+        return logical_type(kind.value_type, depth + 1)
     for check, logical in _SIMPLE:
         if check(kind):
             return logical
-    return _composite(kind)
+    return _composite(kind, depth + 1)
 
 
 def is_list(kind: pa.DataType) -> bool:
@@ -117,18 +120,18 @@ def is_list(kind: pa.DataType) -> bool:
     )
 
 
-def _composite(kind: pa.DataType) -> LogicalType:
+def _composite(kind: pa.DataType, depth: int) -> LogicalType:
     if arrow.is_decimal(kind):
         return Decimal(kind.precision, kind.scale)
     if arrow.is_timestamp(kind):
         return Timestamp(kind.tz is not None)
     if is_list(kind):
-        (item,) = _logical_fields([kind.field(0)])
+        (item,) = _logical_fields([kind.field(0)], depth)
         return List(item.type)
     if arrow.is_struct(kind):
-        return Struct.of(*_logical_fields(list(kind)))
+        return Struct.of(*_logical_fields(list(kind), depth))
     if arrow.is_map(kind):
-        key, item = _logical_fields([kind.key_field, kind.item_field])
+        key, item = _logical_fields([kind.key_field, kind.item_field], depth)
         return Map(key.type, item.type)
     raise _refused(kind)
 

@@ -126,17 +126,19 @@ def ipc(path: Path, name: str, declared: Schema | None = None) -> ColumnarSource
             else:
                 file.seek(0)
                 with pa.ipc.open_stream(file) as stream:
-                    yield stream.schema, _until_marker(stream, file)
+                    yield stream.schema, _until_marker(stream, file, name)
 
     return columnar(name, opened, IPC, declared)
 
 
-def _until_marker(stream: pa.RecordBatchReader, file: pa.NativeFile) -> Iterator[pa.RecordBatch]:
+def _until_marker(
+    stream: pa.RecordBatchReader, file: pa.NativeFile, name: str
+) -> Iterator[pa.RecordBatch]:
     yield from stream
     end = file.tell()
     file.seek(max(end - 8, 0))
     if file.read(8) != b"\xff\xff\xff\xff\0\0\0\0" or file.size() != end:
-        raise MalformedError("does not end with its end marker: truncated, or several in one")
+        raise fail(name, "does not end with its end marker: truncated, or several in one", IPC)
 
 
 def c_stream(stream: CStream, name: str) -> ColumnarSource:

@@ -179,14 +179,15 @@ def open_dataset(
         raise MalformedError(f"unknown order {order!r}; choose {NATURAL!r} or {GIVEN!r}")
     if records not in (ROWS, FILES):
         raise MalformedError(f"unknown kind of records {records!r}; choose {ROWS!r} or {FILES!r}")
+    name = str(path if isinstance(path, Path) else f"{len(path)} files")
     root, names = _files(path, order, options, hidden=records == FILES)
     found = [_digested(root / name, name) for name in names]
     files = tuple(file for file, _ in found)
     if records == FILES:
         source = FolderSource(str(root), tuple((file.path, watched) for file, watched in found))
-        return Dataset(root.name, source.schema, order, files, (source,))
+        return Dataset(name, source.schema, order, files, (source,))
     sources = tuple(_Guarded(_rows(each.path, schema, options), each) for _, each in found)
-    return Dataset(root.name, _agreed(sources), order, files, sources)
+    return Dataset(name, _agreed(sources), order, files, sources)
 
 
 def _files(

@@ -114,7 +114,19 @@ def _refused(text: str) -> Parsed:
 
 
 def _wrong(expected: str, value: Parsed) -> MalformedError:
-    return MalformedError(f"expected {expected}, got {json.dumps(value)[:40]}")
+    return MalformedError(f"expected {expected}, got {_shown(value)}")
+
+
+def _shown(value: Parsed) -> str:
+    match value:
+        case Number():
+            return str(value)[:40]
+        case list():
+            return "an array"
+        case dict():
+            return "an object"
+        case _:
+            return json.dumps(value)[:40]
 
 
 def _members(fields: Sequence[Field]) -> Callable[[Parsed], dict[str, Value]]:

@@ -125,7 +125,7 @@ def float32(text: str) -> float:
 
 def _round32(double: float, text: str) -> float:
     try:
-        found: float = struct.unpack("f", struct.pack("f", double))[0]
+        found: float = struct.unpack(">f", struct.pack(">f", double))[0]
     except OverflowError as error:
         raise _wrong("a float of 32 bits", text) from error
     return found

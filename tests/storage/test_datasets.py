@@ -287,7 +287,7 @@ def test_several_files_are_one_sequence_in_natural_order(tmp_path: Path) -> None
     dataset = open_dataset(tmp_path)
     assert [each.path for each in dataset.files] == [f"part-{at}.parquet" for at in (1, 2, 10)]
     assert [record["x"] for record in dataset.records()] == [1, 2, 10]
-    assert (dataset.name, dataset.order) == (tmp_path.name, "natural/1")
+    assert (dataset.name, dataset.order) == (str(tmp_path), "natural/1")
     named = [tmp_path / f"part-{at}.parquet" for at in (10, 1)]
     dataset = open_dataset(named, order="given")
     assert [each.path for each in dataset.files] == ["part-10.parquet", "part-1.parquet"]
