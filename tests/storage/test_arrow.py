@@ -128,7 +128,8 @@ def test_what_lies_under_a_null_does_not_matter() -> None:
 
 
 def test_a_batch_becomes_records() -> None:
-    batch = pa.record_batch({"b": pa.array([1, None]), "a": pa.array(["x", "y"])})
+    columns: dict[str, Any] = {"b": pa.array([1, None]), "a": pa.array(["x", "y"])}
+    batch = pa.record_batch(columns)
     assert records(batch) == [{"b": 1, "a": "x"}, {"b": None, "a": "y"}]
 
 
