@@ -36,12 +36,17 @@ def evaluate(onnx: bytes, witness: Mapping[str, Sequence[int]]) -> tuple[FieldEl
         raise UnavailableError("onnx is missing: pip install rootline-provenance[zk]") from error
     graph = load_model_from_string(onnx).graph
     values: dict[str, Any] = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
-    values = {name: _exact(array) if array.dtype == np.float32 else array for name, array in values.items()}
+    values = {
+        name: _exact(array) if array.dtype == np.float32 else array
+        for name, array in values.items()
+    }
     for tensor in graph.input:
         shape = [dim.dim_value for dim in tensor.type.tensor_type.shape.dim]
         entries = witness.get(tensor.name, ())
         if len(entries) != np.prod(shape):
-            raise MalformedError(f"input {tensor.name} has {np.prod(shape)} entries, not {len(entries)}")
+            raise MalformedError(
+                f"input {tensor.name} has {np.prod(shape)} entries, not {len(entries)}"
+            )
         values[tensor.name] = np.array([v % ORDER for v in entries], object).reshape(shape)
     for node in graph.node:
         if node.op_type not in _OPERATIONS:
@@ -72,5 +77,6 @@ _OPERATIONS: dict[str, Operation] = {
     "Concat": lambda inputs, attributes: np.concatenate(inputs, attributes["axis"]),
     "Reshape": lambda inputs, _: inputs[0].reshape(inputs[1]),
     "Slice": _slice,
+    "Transpose": lambda inputs, _: inputs[0].T,
     "Identity": lambda inputs, _: inputs[0],
 }

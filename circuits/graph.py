@@ -28,6 +28,8 @@ from provenance.errors import MalformedError, UnavailableError
 
 LIMB_BITS: Final = 24
 LIMBS: Final = 11
+_LIMB_ORDER: Final = (0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11)
+"""The column of powers: 0 to 11 transposed, where 11 is always 0 since 11 limbs hold any element."""
 ONE: Final = "one"
 PUBLIC: Final = "public"
 OPSET: Final = 13
@@ -110,6 +112,15 @@ class Graph:
         """Return a column in each of `lanes` lanes."""
         return self.join(*[column] * lanes)
 
+    def interleave(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return the row that takes an entry of each of two equal rows in turn.
+
+        Unlike `join`, its result can stand on the left of `apply` without being split.
+        """
+        pairs = self.reshape(self.join(first, second), 2, first.shape[1])
+        turned = self._node("Transpose", (pairs,), (first.shape[1], 2))
+        return self.reshape(turned, 1, 2 * first.shape[1])
+
     def rows(self, value: Tensor, first: int, end: int) -> Tensor:
         """Return rows `first` to `end` - 1."""
         return self._slice(value, 0, first, end)
@@ -127,28 +138,28 @@ class Graph:
         shape = self._stored(np.array([rows, lanes], np.int64))
         return self._node("Reshape", (value, shape), (rows, lanes))
 
-
-    def literal(self, rows: Rows) -> Tensor:
-        """Return a matrix of integers that float32 holds exactly; use it once only."""
-        exact = np.array(rows, np.float32)
-        if [[int(value) for value in row] for row in exact.tolist()] != [list(row) for row in rows]:
-            raise MalformedError("a literal must be exact in float32; use `constants`")
-        return self._stored(exact)
-
     def constants(self, rows: Rows) -> Tensor:
-        """Return a matrix of any field elements, put together from literals; use it at will."""
+        """Return a matrix of any field elements; it costs the less, the fewer need 254 bits."""
+        shape = len(rows), len(rows[0])
+        if all(map(_is_exact, chain(*rows))):
+            ones = self.reshape(self.repeat(self.one, shape[0] * shape[1]), *shape)
+            return self.multiply(self._literal(rows), ones)
         mask = 2**LIMB_BITS - 1
-        limbs = [[value >> LIMB_BITS * i & mask for i in range(LIMBS)] for value in chain(*rows)]
-        column = self.apply(self.literal(limbs), self._powers)
-        return self.reshape(column, len(rows), len(rows[0]))
+        limbs = [[value >> LIMB_BITS * i & mask for i in _LIMB_ORDER] for value in chain(*rows)]
+        return self.reshape(self.apply(self._literal(limbs), self._powers), *shape)
 
     def non_boolean(self, bits: Tensor) -> Tensor:
         """Return b * b - b for each entry: 0 exactly when b is 0 or 1."""
         return self.subtract(self.multiply(bits, bits), bits)
 
-    def number(self, bits: Tensor) -> Tensor:
-        """Return the number that a row of at most 127 bits writes, lowest first."""
-        return self.apply(bits, self.literal([[2**i] for i in range(bits.shape[1])]))
+    def numbers(self, bits: Tensor, lowest: int = 0) -> Tensor:
+        """Return, as a column, the number that each row of bits writes, lowest bit first.
+
+        Args:
+            bits: Up to 100 bits a row.
+            lowest: The lowest bit is worth 2**lowest.
+        """
+        return self.apply(bits, self.constants([[2 ** (lowest + i)] for i in range(bits.shape[1])]))
 
     def publish(self, *parts: Tensor) -> None:
         """Make the entries of these matrices public in this order, and `one` after them."""
@@ -165,15 +176,22 @@ class Graph:
         try:
             from onnx import TensorProto, helper, numpy_helper
         except ImportError as error:
-            raise UnavailableError("onnx is missing: pip install rootline-provenance[zk]") from error
+            raise UnavailableError(
+                "onnx is missing: pip install rootline-provenance[zk]"
+            ) from error
         shapes = [(tensor.name, tensor.shape) for tensor in self.inputs]
         graph = helper.make_graph(
             [
-                helper.make_node(n.operator, n.inputs, [n.output], **({} if n.axis is None else {"axis": n.axis}))
+                helper.make_node(
+                    n.operator, n.inputs, [n.output], **({} if n.axis is None else {"axis": n.axis})
+                )
                 for n in self._nodes
             ],
             "rootline",
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+                for name, shape in shapes
+            ],
             [helper.make_tensor_value_info(PUBLIC, TensorProto.FLOAT, (1, self._public))],
             [numpy_helper.from_array(array, name) for name, array in self._literals],
         )
@@ -182,12 +200,21 @@ class Graph:
         return model.SerializeToString(deterministic=True)
 
     def _grow(self) -> Tensor:
-        """Return the powers of 2**24, lowest first, as a column."""
-        base = self.multiply(self.literal([[2**LIMB_BITS]]), self.one)
+        """Return the powers of 2**24 as a column, in the order of `_LIMB_ORDER`."""
+        base = self.multiply(self._literal([[2**LIMB_BITS]]), self.one)
         powers = [self.one]
         while len(powers) < LIMBS:
             powers.append(self.multiply(powers[-1], base))
-        return self.stack(*powers)
+        # Only a true transposition keeps the front end from splitting every product with this.
+        square = self.reshape(self.join(*powers, self.one), 3, 4)
+        return self.reshape(self._node("Transpose", (square,), (4, 3)), 12, 1)
+
+    def _literal(self, rows: Rows) -> Tensor:
+        """Return integers that float32 holds exactly; for one use in one graph."""
+        exact = np.array(rows, np.float32)
+        if any(np.array_equal(exact, known) for _, known in self._literals):
+            raise MalformedError(f"the constants {rows!r:.60} stand in the graph already; share them")
+        return self._stored(exact)
 
     def _pairwise(self, operator: str, left: Tensor, right: Tensor) -> Tensor:
         if left.shape != right.shape:
@@ -209,8 +236,20 @@ class Graph:
         rows, lanes = array.shape if array.ndim == 2 else (1, array.size)
         return Tensor(self._literals[-1][0], (rows, lanes))
 
-    def _node(self, operator: str, inputs: Sequence[Tensor], shape: tuple[int, int], axis: int | None = None) -> Tensor:
+    def _node(
+        self,
+        operator: str,
+        inputs: Sequence[Tensor],
+        shape: tuple[int, int],
+        axis: int | None = None,
+    ) -> Tensor:
         output = Tensor(f"value_{len(self._nodes)}", shape)
         names = tuple(tensor.name for tensor in inputs)
         self._nodes.append(_Node(operator, names, output.name, axis))
         return output
+
+
+def _is_exact(value: int) -> bool:
+    """Return whether float32 holds an integer exactly, and ezkl's 128-bit integers do too."""
+    spare = max(0, value.bit_length() - LIMB_BITS)
+    return 0 <= value < 2**100 and value >> spare << spare == value

@@ -5,6 +5,7 @@ capacity enters as 0, so lane 0's S-box output of the first round is a constant.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 
 from circuits.graph import Graph, Tensor
 from circuits.recurrence import Matrix, partial_rounds
@@ -29,11 +30,12 @@ class Hash:
         ]
         self._start = graph.constants([partial.start])
         self._virtual = graph.constants(partial.virtual)
-        self._step = graph.constants([(*partial.past, *partial.boxed)])
-        self._constants = graph.constants([partial.constants])
+        self._past, self._boxed = graph.constants([partial.past]), graph.constants([partial.boxed])
+        self._constants = [graph.constants([[constant]]) for constant in partial.constants]
         self._recover = graph.constants(partial.recover)
         self._after = [
-            graph.constants(_with_constants(known.matrix, row)) for row in known.constants[end + 1 :]
+            graph.constants(_with_constants(known.matrix, row))
+            for row in known.constants[end + 1 :]
         ]
         self._last = graph.constants([known.matrix[0]])
 
@@ -55,16 +57,18 @@ class Hash:
 
     def _partial(self, boxed: Tensor) -> Tensor:
         """Return the state that enters the full rounds after the partial ones."""
-        graph, lanes = self._graph, self.width - 1
+        graph, lanes = self._graph, boxed.shape[1]
+        one = graph.repeat(graph.one, lanes)
+        zero = graph.subtract(one, one)
         earlier = graph.apply(self._virtual, graph.rows(boxed, 1, self.width))
         z = [self._affine(self._start, boxed), *_split(graph, earlier)]
-        u = [graph.rows(boxed, 0, 1)]
-        for number in range(self._constants.shape[1]):
-            u = [graph.fifth_power(z[0]), *u][: lanes + 1]
-            known = graph.lanes(self._step, 0, lanes + len(u))
-            constant = graph.lanes(self._constants, number, number + 1)
-            z = [self._affine(graph.join(known, constant), *z, *u), *z][:lanes]
-        return graph.stack(z[0], self._affine(self._recover, *z, *u[:lanes]))
+        u = [graph.rows(boxed, 0, 1)] + [zero] * (self.width - 2)
+        for constant in self._constants:
+            u = [graph.fifth_power(z[0]), *u][: self.width]
+            step = graph.interleave(graph.join(self._past, constant), self._boxed)
+            pairs = zip([*z, one], u, strict=True)
+            z = [graph.apply(step, graph.stack(*chain(*pairs))), *z[:-1]]
+        return graph.stack(z[0], self._affine(self._recover, *z, *u[:-1]))
 
     def _affine(self, matrix: Tensor, *parts: Tensor) -> Tensor:
         """Return matrix · (parts, 1)."""
@@ -83,5 +87,7 @@ def _with_constants(matrix: Matrix, constants: Sequence[int]) -> list[list[int]]
 def _first_round(matrix: Matrix, constants: Matrix) -> list[list[int]]:
     """Return the first round's matrix for the inputs' lanes, with what lane 0 adds to each row."""
     capacity = pow(constants[0][0], 5, ORDER)
-    added = [row[0] * capacity + constant for row, constant in zip(matrix, constants[1], strict=True)]
+    added = [
+        row[0] * capacity + constant for row, constant in zip(matrix, constants[1], strict=True)
+    ]
     return _with_constants([row[1:] for row in matrix], [value % ORDER for value in added])

@@ -8,7 +8,7 @@ statement, the private values and the public ones in order.
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from circuits.graph import Graph, Tensor
+from circuits.graph import Graph
 from circuits.hashing import Hash
 from provenance.errors import MalformedError
 from provenance.field import ORDER, FieldElement
@@ -24,39 +24,45 @@ Witness = Mapping[str, Sequence[int]]
 def membership_onnx(depth: int) -> bytes:
     """Return the circuit for roots lifted to a total depth of `depth`, 14 or more."""
     graph = Graph()
-    nodes = graph.private("nodes", 1, depth)
+    leaf = graph.private("leaf", 1, 1)
+    above = graph.private("nodes", 1, depth - 1)
     siblings = graph.private("siblings", 1, depth)
-    bits = graph.private("bits", 1, depth)
+    position_bits = graph.private("position_bits", 1, DEPTH)
+    chunk_bits = [graph.private("chunk_bits", 1, depth - DEPTH)] if depth > DEPTH else []
     last_bits = graph.private("last_bits", 1, DEPTH)
     slack_bits = graph.private("slack_bits", 1, DEPTH)
     inverse = graph.private("inverse", 1, 1)
-    blinds = graph.private("blinds", 1, 2)
+    leaf_blind = graph.private("leaf_blind", 1, 1)
+    index_blind = graph.private("index_blind", 1, 1)
     context = graph.private("context", 1, 1)
 
-    leaf, last = graph.lanes(nodes, 0, 1), graph.number(last_bits)
+    numbers = graph.numbers(graph.stack(position_bits, last_bits, slack_bits))
+    position, last, slack = (graph.rows(numbers, row, row + 1) for row in range(3))
+    index = position
+    for bits in chunk_bits:
+        index = graph.add(index, graph.numbers(bits, DEPTH))
+
+    bits, nodes = graph.join(position_bits, *chunk_bits), graph.join(leaf, above)
     moved = graph.multiply(bits, graph.subtract(siblings, nodes))
     pairs = graph.stack(graph.add(nodes, moved), graph.subtract(siblings, moved))
     parents = Hash(graph, 3)(pairs)
 
-    chunk_root, count = graph.lanes(parents, DEPTH - 1, DEPTH), graph.add(last, graph.one)
-    tags = graph.literal([[TOP_LEAF, BLINDED_LEAF, BLINDED_INDEX]])
+    tags = graph.constants([[TOP_LEAF, BLINDED_LEAF, BLINDED_INDEX]])
     tagged = Hash(graph, 4)(
         graph.stack(
-            graph.multiply(tags, graph.repeat(graph.one, 3)),
-            graph.join(chunk_root, leaf, graph.number(bits)),
-            graph.join(count, blinds),
+            tags,
+            graph.join(graph.lanes(parents, DEPTH - 1, DEPTH), leaf, index),
+            graph.join(graph.add(last, graph.one), leaf_blind, index_blind),
         )
     )
     climbed = graph.join(
         graph.lanes(parents, 0, DEPTH - 1),
         graph.lanes(tagged, 0, 1),
-        *([graph.lanes(parents, DEPTH, depth)] if depth > DEPTH else []),
+        *([graph.lanes(parents, DEPTH, depth)] if chunk_bits else []),
     )
-    position = graph.number(graph.lanes(bits, 0, DEPTH))
-    slack = graph.number(slack_bits)
     graph.publish(
         graph.lanes(climbed, depth - 1, depth),
-        graph.subtract(graph.lanes(nodes, 1, depth), graph.lanes(climbed, 0, depth - 1)),
+        graph.subtract(above, graph.lanes(climbed, 0, depth - 1)),
         graph.non_boolean(graph.join(bits, last_bits, slack_bits)),
         graph.subtract(graph.subtract(last, position), slack),
         graph.subtract(graph.multiply(leaf, inverse), graph.one),
@@ -94,55 +100,60 @@ def membership_witness(
     if len(siblings) != depth:
         raise MalformedError(f"a tree of {len(siblings)} levels does not fit a circuit of {depth}")
     last = inclusion.count - 1
+    chunk_bits = _bits(inclusion.chunk, depth - DEPTH)
     return {
         "one": (1,),
+        "leaf": (leaf,),
         "nodes": _nodes(leaf, inclusion, siblings),
         "siblings": siblings,
-        "bits": _bits(inclusion.index, depth),
+        "position_bits": _bits(inclusion.position, DEPTH),
+        **({"chunk_bits": chunk_bits} if chunk_bits else {}),
         "last_bits": _bits(last, DEPTH),
         "slack_bits": _bits(last - inclusion.position, DEPTH),
         "inverse": (pow(leaf, -1, ORDER),),
-        "blinds": (leaf_blind, index_blind),
+        "leaf_blind": (leaf_blind,),
+        "index_blind": (index_blind,),
         "context": (context,),
     }
 
 
 def membership_values(witness: Witness) -> tuple[FieldElement, ...]:
     """Return the public values that a witness leads to: the circuit again, in plain Python."""
-    (one,), (inverse,), (context,) = witness["one"], witness["inverse"], witness["context"]
-    nodes, siblings, bits = witness["nodes"], witness["siblings"], witness["bits"]
+    (one,), (leaf,), (inverse,) = witness["one"], witness["leaf"], witness["inverse"]
+    above, siblings = witness["nodes"], witness["siblings"]
+    position_bits, chunk_bits = witness["position_bits"], witness.get("chunk_bits", ())
+    bits = (*position_bits, *chunk_bits)
     last, slack = _number(witness["last_bits"]), _number(witness["slack_bits"])
     parents = [
         _hash(node + bit * (sibling - node), sibling - bit * (sibling - node))
-        for node, sibling, bit in zip(nodes, siblings, bits, strict=True)
+        for node, sibling, bit in zip((leaf, *above), siblings, bits, strict=True)
     ]
     top_leaf = _hash(TOP_LEAF * one, parents[DEPTH - 1], last + one)
     climbed = [*parents[: DEPTH - 1], top_leaf, *parents[DEPTH:]]
-    booleans = (*bits, *witness["last_bits"], *witness["slack_bits"])
     public = (
         climbed[-1],
-        *(node - below for node, below in zip(nodes[1:], climbed, strict=False)),
-        *(bit * bit - bit for bit in booleans),
-        last - _number(bits[:DEPTH]) - slack,
-        nodes[0] * inverse - one,
-        _hash(BLINDED_LEAF * one, nodes[0], witness["blinds"][0]),
-        _hash(BLINDED_INDEX * one, _number(bits), witness["blinds"][1]),
-        context,
+        *(node - below for node, below in zip(above, climbed[:-1], strict=True)),
+        *(bit * bit - bit for bit in (*bits, *witness["last_bits"], *witness["slack_bits"])),
+        last - _number(position_bits) - slack,
+        leaf * inverse - one,
+        _hash(BLINDED_LEAF * one, leaf, *witness["leaf_blind"]),
+        _hash(BLINDED_INDEX * one, _number(bits), *witness["index_blind"]),
+        *witness["context"],
         one,
     )
     return tuple(FieldElement(value % ORDER) for value in public)
 
 
 def _nodes(leaf: int, inclusion: InclusionProof, siblings: Sequence[int]) -> tuple[int, ...]:
-    """Return the node at each level below the root, from the leaf up; the chunk root is left out."""
+    """Return the nodes between leaf and root, from below; the top leaf instead of the chunk root."""
     nodes, node = [], leaf
     for level, sibling in enumerate(siblings):
-        nodes.append(node)
         left, right = (sibling, node) if inclusion.index >> level & 1 else (node, sibling)
         node = poseidon(left, right)
         if level == DEPTH - 1:
             node = poseidon(TOP_LEAF, node, inclusion.count)
-    return tuple(nodes)
+        nodes.append(node)
+    return tuple(nodes[:-1])
 
 
 def _bits(value: int, length: int) -> tuple[int, ...]:
