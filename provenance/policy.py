@@ -84,13 +84,22 @@ class Policy:
     srs: tuple[Digest, ...]
     verifying_keys: tuple[Digest, ...]
 
-    def issuer(self, key: PublicKey) -> Issuer | None:
-        """Return the issuer with this key, if the policy names one."""
-        return next((issuer for issuer in self.issuers if issuer.key == key), None)
+    def is_good(self, key: PublicKey, chain: str, height: int) -> bool:
+        """Return whether what `key` signed counts when it was published at `height` of `chain`."""
+        return any(i.key == key and i.is_good(chain, height) for i in self.issuers)
+
+    def name_of(self, key: PublicKey) -> str:
+        """Return the name of the issuer with this key, empty if the policy names none."""
+        return "".join(issuer.name for issuer in self.issuers if issuer.key == key)
 
     def keys(self) -> tuple[PublicKey, ...]:
         """Return the keys of all issuers."""
         return tuple(issuer.key for issuer in self.issuers)
+
+    def is_same_issuer(self, key_id: str, other: str) -> bool:
+        """Return whether two key ids belong to one issuer, who may have changed his key."""
+        names = {issuer.key.key_id: issuer.name for issuer in self.issuers}
+        return key_id in names and names[key_id] == names.get(other)
 
     @property
     def encoded(self) -> bytes:

@@ -60,8 +60,7 @@ def anchored(case: Case, log: Published) -> dict[Digest, Anchored]:
 
 
 def _check_key(case: Case, item: Attestation, block: Block) -> None:
-    issuer = case.policy.issuer(item.key)
-    if issuer is None or not issuer.is_good(block.chain, block.height):
+    if not case.policy.is_good(item.key, block.chain, block.height):
         raise VerificationError(
             f"{item.name}: key {item.key.key_id[:16]}… is not good for block {block.height}"
         )
@@ -117,14 +116,15 @@ def _check_dataset(
     found: Mapping[Digest, Anchored],
 ) -> None:
     label = commitment.label
+    issuer = case.policy.name_of(item.attestation.key)
     if not case.attempt("dataset", label, lambda: _check_previous(commitment, item, found)):
         return
     case.holds(
         "dataset",
         label,
         Level.L1,
-        f"signed by {_issuer(case, item)} and published in block {item.block.height} of "
-        f"{item.block.chain}, {_when(item.block)}",
+        f"signed by {issuer!r} and published in block {item.block.height} of {item.block.chain}, "
+        f"{_when(item.block)}",
         rests_on=_ledger_rests(log, item),
         notes=(f"commitment {digest.hex()}", f"{commitment.records} records declared"),
     )
@@ -154,11 +154,6 @@ def _check_count(case: Case, digest: Digest, commitment: DatasetCommitment) -> N
         words = f"{commitment.records} records, summed over {commitment.chunks} chunks"
         rests = (f"dataset {commitment.label} (L1)",)
         case.holds("count", commitment.label, Level.L1, words, rests_on=rests)
-
-
-def _issuer(case: Case, item: Anchored) -> str:
-    issuer = case.policy.issuer(item.attestation.key)
-    return f"{issuer.name!r}" if issuer else "nobody known"
 
 
 def _when(block: Block) -> str:

@@ -89,10 +89,9 @@ def _headers(case: Case) -> list[SealedHeader]:
 
 
 def _check_owner(case: Case, sealed: Sequence[SealedHeader]) -> None:
-    owner = case.policy.issuer(sealed[0].key)
+    owner = sealed[0].key.key_id
     for item in sealed:
-        issuer = case.policy.issuer(item.key)
-        if owner is None or issuer is None or issuer.name != owner.name:
+        if not case.policy.is_same_issuer(owner, item.key.key_id):
             raise VerificationError(
                 f"batch {item.header.sequence} is signed by another issuer than the log's first"
             )
@@ -186,8 +185,7 @@ def _block_of(
 
 
 def _check_key(case: Case, sealed: SealedHeader, block: Block) -> None:
-    issuer = case.policy.issuer(sealed.key)
-    if issuer is None or not issuer.is_good(block.chain, block.height):
+    if not case.policy.is_good(sealed.key, block.chain, block.height):
         raise VerificationError(
             f"batch {sealed.header.sequence}: its key is not good for block {block.height} of "
             f"{block.chain}"

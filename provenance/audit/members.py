@@ -24,8 +24,7 @@ def check_issuer(case: Case, log: Published, manifest: Manifest) -> None:
     first = log.history.headers[0].sealed
     if manifest.log != first.header.log_id:
         raise VerificationError("manifest: it names another log than the bundle holds")
-    names = {issuer.key.key_id: issuer.name for issuer in case.policy.issuers}
-    if names.get(manifest.issuer) != names.get(first.key.key_id):
+    if not case.policy.is_same_issuer(manifest.issuer, first.key.key_id):
         raise VerificationError("manifest: it is signed by another issuer than the log")
 
 

@@ -84,8 +84,8 @@ def _verified(
     proof = Proof.parse(data)
     if proof.circuit != claim.circuit:
         raise VerificationError(f"the proof is of circuit {proof.circuit}, not {claim.circuit}")
-    if (claim.issuer, claim.log) != (dataset.issuer, dataset.log):
-        raise VerificationError("the claim is about another issuer's or log's dataset")
+    if not case.policy.is_same_issuer(claim.issuer, dataset.issuer):
+        raise VerificationError("the claim is about another issuer's dataset")
     if proof.verifying_key not in case.policy.verifying_keys:
         raise UnavailableError("the policy does not name the proof's verifying key")
     expected = membership_public(

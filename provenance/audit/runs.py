@@ -62,8 +62,8 @@ def _check_run(
 
 
 def _check_registered(case: Case, item: Registered) -> None:
-    if item.start.issuer != item.run.issuer or item.start.log != item.run.log:
-        raise VerificationError(f"{item.start.name}: start and run have different issuers or logs")
+    if not case.policy.is_same_issuer(item.start.issuer, item.run.issuer):
+        raise VerificationError(f"{item.start.name}: start and run have different issuers")
     if item.start_at.sequence >= item.run_at.sequence:
         raise VerificationError(f"{item.start.name}: registered before it was announced")
     allowed = case.policy.models

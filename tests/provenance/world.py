@@ -1,22 +1,25 @@
 """A whole honest world in memory, from keys to a sealed bundle, for tests to lie in.
 
-`build()` makes it; `build(run=lambda run: replace(run, seed=other))` makes it as an issuer would who
-lies about one thing before he signs it. What is changed afterwards is changed in `world.members`,
-and `world.seal()` signs the list of members anew.
+`build()` makes it; `build(run=lambda run: replace(run, seed=other))` makes it as an issuer would
+who lies about one thing before he signs it. What is changed afterwards is changed in
+`world.members`, and `world.seal()` signs the list of members anew.
 
 Stages that can be changed, each by a function from the honest value to the told one:
 
     genesis, schema, rows1, rows2, v1, v2, proof, claim, start, seed, steps, states, run,
-    opened (the document of challenged steps), checkpoint, blocks, policy, members, schedule
+    opened (the document of challenged steps), checkpoint, blocks, policy
+
+What happens in which order is the `schedule`; see EVENTS.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
+import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from provenance import canonical, log
@@ -43,13 +46,14 @@ from provenance.log import Batch, Genesis
 from provenance.membership import MembershipClaim, context_statement
 from provenance.opening import Opening
 from provenance.policy import Issuer, Policy, Requirement, Span
+from provenance.poseidon import from_words
 from provenance.proof import Proof, context, membership_public
 from provenance.receipt import Block
 from provenance.record import Record, encode_record
 from provenance.replay import INITIAL, OPTIMISER, SAMPLER, Logistic, challenge, plan
 from provenance.schema import Bool, Field, Float64, Int, Schema, String
 from provenance.training import STEP_SCHEMA, Run, RunStart, Step, Transcript
-from provenance.tree import Chunk, chunk_root, prove_inclusion, record_root
+from provenance.tree import Chunk, Words, chunk_root, prove_inclusion, record_root
 from storage.celestia.share import Blob
 from storage.celestia.verifier import CelestiaVerifier
 from storage.ledger import MemoryLedger
@@ -57,7 +61,6 @@ from storage.ledger import MemoryLedger
 CIRCUIT: Final = "membership-22.v1"
 SAMPLES: Final = 2
 NAMESPACE: Final = bytes(19) + b"rl-tests-1"
-HONEST: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType({})
 DAY: Final = 86_400 * 10**9
 
 
@@ -85,7 +88,9 @@ class Key:
 
 ISSUER: Final = Key("issuer")
 MONITOR: Final = Key("monitor")
+ROTATED: Final = Key("the issuer's second key")
 STRANGER: Final = Key("stranger")
+KEYS: Final = (ISSUER, ROTATED, STRANGER)
 
 
 class FakeProofVerifier:
@@ -102,7 +107,7 @@ def fake_proof(verifying_key: Digest, public: Sequence[FieldElement]) -> bytes:
     return sha256(verifying_key + b"".join(value.encoded for value in public)).digest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """Committed records: everything that opens them. Chunks are cut by hand, to have several."""
 
@@ -112,17 +117,21 @@ class Table:
     key: DatasetKey
     cut: int
 
-    @property
-    def parts(self) -> tuple[Any, ...]:
-        return _parts(self.records, self.schema, self.spec, self.key, self.cut)
+    @cached_property
+    def parts(self) -> tuple[Words, ...]:
+        words = leaves_of(self.records, self.schema, self.key, self.spec).words
+        return tuple(part for part in (words[: self.cut], words[self.cut :]) if len(part))
 
-    @property
+    @cached_property
     def chunks(self) -> tuple[Chunk, ...]:
         return tuple(chunk_root(part) for part in self.parts)
 
-    @property
+    @cached_property
     def root(self) -> FieldElement:
         return record_root(self.chunks)
+
+    def leaf(self, number: int) -> FieldElement:
+        return from_words(np.concatenate(self.parts)[number : number + 1])[0]
 
     def content(self, number: int) -> Digest:
         return content_digest(self.schema.digest, encode_record(self.schema, self.records[number]))
@@ -136,37 +145,6 @@ class Table:
             feature_salt(self.key, content) if self.spec else None,
             prove_inclusion(self.parts[chunk], position, self.chunks, chunk),
         )
-
-
-class _ById:
-    """Makes unhashable records cacheable by what they hold."""
-
-    def __init__(self, value: tuple[Record, ...]) -> None:
-        self.value, self.text = value, repr(value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ById) and self.text == other.text
-
-    def __hash__(self) -> int:
-        return hash(self.text)
-
-
-@lru_cache(maxsize=64)
-def _leaf_parts(
-    records: _ById, schema: Schema, spec: FeatureSpec | None, key: bytes, cut: int
-) -> tuple[Any, ...]:
-    words = leaves_of(records.value, schema, DatasetKey(key), spec).words
-    return tuple(part for part in (words[:cut], words[cut:]) if len(part))
-
-
-def _parts(
-    records: tuple[Record, ...],
-    schema: Schema,
-    spec: FeatureSpec | None,
-    key: DatasetKey,
-    cut: int,
-) -> tuple[Any, ...]:
-    return _leaf_parts(_ById(records), schema, spec, bytes(key), cut)
 
 
 SCHEMA: Final = Schema.of(
@@ -210,7 +188,7 @@ class World:
     """Everything that was made, by name; see the functions below for the order of making."""
 
     changes: Mapping[str, Callable[[Any], Any]]
-    unfinished: bool
+    samples: int
     ledger: MemoryLedger
     members: dict[str, bytes] = field(default_factory=dict)
     batches: list[Batch] = field(default_factory=list)
@@ -258,7 +236,8 @@ class World:
 
     def attested(self, commitment: Commitment) -> bytes:
         """Return a commitment's envelope, added to the members."""
-        data = attest(commitment, ISSUER).encoded
+        signer = next(key for key in KEYS if key.key_id == commitment.issuer)
+        data = attest(commitment, signer).encoded
         self.members[f"attestations/{canonical.digest(data).hex()}.json"] = data
         return data
 
@@ -298,26 +277,28 @@ class World:
 
 
 VERIFIERS: Final = Verifiers({"memory": CelestiaVerifier()}, {"fake": FakeProofVerifier()})
-SCHEDULE: Final = ("data", "claim", "unfinished", "start", "seed", "run", "challenge")
+HONEST: Final = ("data", "claim", "prepare", "announce", "seed", "run", "challenge")
+UNFINISHED: Final = ("data", "claim", "given-up", *HONEST[2:])
 
 
 def _same(value: Any) -> Any:
     return value
 
 
-def build(*, unfinished: bool = False, **changes: Callable[[Any], Any]) -> World:
-    """Return a world in which one thing, or nothing, is told otherwise than it is."""
-    world = World(changes, unfinished, MemoryLedger("tests-1"))
+def build(
+    schedule: Sequence[str] = HONEST, *, samples: int = SAMPLES, **changes: Callable[[Any], Any]
+) -> World:
+    """Return a world in which nothing, or one thing, is told otherwise than it is."""
+    world = World(changes, samples, MemoryLedger("tests-1"))
     genesis = Genesis("memory", world.ledger.chain, NAMESPACE, ISSUER.public_key)
     world.post(log.open_log(world.tell("genesis", genesis), ISSUER))
     _make_data(world)
     _make_claim(world)
-    for event in world.tell("schedule", SCHEDULE):
+    for event in schedule:
         EVENTS[event](world)
     _add_data(world)
     _add_steps(world)
     _close(world)
-    world.members.update(world.tell("members", {}))
     return world
 
 
@@ -374,7 +355,7 @@ def _make_claim(world: World) -> None:
     artifacts = {name: f"{name} of the circuit".encode() for name in ("vk", "settings", "srs")}
     digests = {name: canonical.digest(data) for name, data in artifacts.items()}
     blind, number = 12345, 17
-    leaf = int.from_bytes(table.parts[1][4].astype("<u8").tobytes(), "little")
+    leaf = table.leaf(number)
     index = record_index(table.chunks, number)
     told = context(context_statement(ISSUER.key_id, world.log_id, dataset.digest, CIRCUIT))
     hidden = (blinded_leaf(leaf, blind), blinded_index(index, blind))
@@ -400,19 +381,24 @@ def _make_claim(world: World) -> None:
 
 
 def _post_data(world: World) -> None:
-    world.made["data at"] = world.publish([world["v1"], world["v2"]])
+    world.publish([world["v1"], world["v2"]])
 
 
 def _post_claim(world: World) -> None:
     world.publish([world["claim"]], full=False)
 
 
-def _post_unfinished(world: World) -> None:
-    if world.unfinished:
-        height = world.ledger.head() + 2
-        abandoned = start_of(world, name="given-up", seed_height=height)
-        world.publish(statement=abandoned)
-        _advance(world, height)
+def _post_given_up(world: World) -> None:
+    """Announce a run, see its seed, and never register it."""
+    height = world.ledger.head() + 2
+    world.publish(statement=start_of(world, name="given-up", seed_height=height))
+    _advance(world, height + 1)
+
+
+def _post_rival(world: World) -> None:
+    """Announce a second run whose seed is not known yet, and never register it."""
+    height = world.ledger.head() + 9
+    world.publish(statement=start_of(world, name="rival", seed_height=height))
 
 
 def start_of(world: World, *, name: str = "first-run", seed_height: int) -> RunStart:
@@ -434,9 +420,12 @@ def start_of(world: World, *, name: str = "first-run", seed_height: int) -> RunS
     )
 
 
-def _post_start(world: World) -> None:
-    start = start_of(world, seed_height=world.ledger.head() + 3)
-    world.publish(statement=world.tell("start", start))
+def _prepare(world: World) -> None:
+    world.tell("start", start_of(world, seed_height=world.ledger.head() + 3))
+
+
+def _announce(world: World) -> None:
+    world.publish(statement=world["start"])
 
 
 def _seed(world: World) -> None:
@@ -451,9 +440,11 @@ def _advance(world: World, height: int) -> None:
 
 def _post_run(world: World) -> None:
     """Train by the rules that the start names, and register what came out."""
-    if "seed" not in world.made:
-        world.tell("seed", world.block(1).hash)
-    world.made["run at"] = world.publish(statement=train(world))
+    world.publish(statement=train(world))
+
+
+def _post_second_run(world: World) -> None:
+    world.publish(statement=replace(world["run"], metrics={"accuracy": "0.99"}))
 
 
 def train(world: World) -> Run:
@@ -511,14 +502,25 @@ EVENTS: Final[Mapping[str, Callable[[World], None]]] = MappingProxyType(
     {
         "data": _post_data,
         "claim": _post_claim,
-        "unfinished": _post_unfinished,
-        "start": _post_start,
+        "given-up": _post_given_up,
+        "rival": _post_rival,
+        "prepare": _prepare,
+        "announce": _announce,
+        "announce in an entry": lambda world: _done(world.publish([world["start"]], full=False)),
         "seed": _seed,
         "run": _post_run,
+        "second run": _post_second_run,
         "challenge": _challenge,
-        "empty": lambda world: world.publish(),
+        "block": lambda world: _done(world.ledger.advance()),
+        "third version": lambda world: _done(
+            world.publish([commitment(world, world["table2"], "v3", world["v1"].digest)])
+        ),
     }
 )
+
+
+def _done(_: object) -> None:
+    """Drop what an event returns."""
 
 
 def _add_data(world: World) -> None:
@@ -557,7 +559,7 @@ def _add_steps(world: World) -> None:
     path = f"tables/{of.hex()}.json"
     world.members[path] = canonical.encode(table_document(of, transcript.chunks))
     count = len(transcript.records)
-    drawn = challenge(challenge_hash(world), of, count, SAMPLES)
+    drawn = challenge(challenge_hash(world), of, count, world.samples)
     samples = [sample(world, number) for number in drawn]
     document = steps_document(
         of,
@@ -612,7 +614,11 @@ def policy_of(world: World) -> Policy:
     }
     return Policy(
         name="strict",
-        issuers=(Issuer(ISSUER.public_key, "Example Lab", (Span(chain, 1, None),)),),
+        issuers=(
+            Issuer(ISSUER.public_key, "Example Lab", (Span(chain, 1, None),)),
+            Issuer(ROTATED.public_key, "Example Lab", (Span(chain, 1, None),)),
+            Issuer(STRANGER.public_key, "Another Lab", (Span(chain, 1, None),)),
+        ),
         logs=(world.log_id,),
         anchors=(Anchor("memory", chain, head, world.block(head).hash),),
         trusting_seconds=7 * 86_400,
@@ -621,7 +627,7 @@ def policy_of(world: World) -> Policy:
         require=REQUIRED,
         licences=("CC-BY-4.0",),
         models=(),
-        samples=SAMPLES,
+        samples=world.samples,
         srs=(artifacts["srs"],),
         verifying_keys=(artifacts["vk"],),
     )
