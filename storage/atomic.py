@@ -94,14 +94,17 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     with told(path, "write"):
         held, temporary = _new_folder(path.parent)
-        try:
+    try:
+        with told(path, "write"):
             yield temporary
             os.fsync(held)
-            _rename_new(temporary, path)
+            is_taken = not _rename_new(temporary, path)
             _sync_folder(path.parent)
-        finally:
-            os.close(held)
-            shutil.rmtree(temporary, ignore_errors=True)
+        if is_taken:
+            raise FileExistsError(errno.EEXIST, "is there already", str(path))
+    finally:
+        os.close(held)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def sweep(folder: Path) -> int:
@@ -127,11 +130,7 @@ def read_bounded(path: Path, limit: int) -> bytes:
         UnavailableError: The disk failed.
     """
     try:
-        # O_NONBLOCK: opening a pipe would otherwise wait for whoever writes to it.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise MalformedError(f"{path} is no regular file: name a file")
-            data = file.read(limit + 1)
+        data = _read(path, limit + 1)
     except FileNotFoundError as error:
         raise MalformedError(f"{path} is missing: check the name") from error
     except PermissionError as error:
@@ -143,17 +142,27 @@ def read_bounded(path: Path, limit: int) -> bytes:
     return data
 
 
+def _read(path: Path, size: int) -> bytes:
+    # O_NONBLOCK: opening a pipe would otherwise wait for whoever writes to it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise MalformedError(f"{path} is no regular file: name a file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(size)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def told(path: Path, verb: str) -> Iterator[None]:
     """Turn an OSError about `path` or its folder into an UnavailableError that names the remedy.
 
     A failed write names no file. What names a file elsewhere, such as a source that the block
-    reads, is passed on as it is, and so is FileExistsError.
+    reads, is passed on as it is.
     """
     try:
         yield
-    except FileExistsError:
-        raise
     except OSError as error:
         if error.filename is not None and not _is_beside(error.filename, path):
             raise
@@ -213,10 +222,12 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _rename_new(temporary: Path, path: Path) -> None:
+def _rename_new(temporary: Path, path: Path) -> bool:
+    """Rename a folder unless something is at `path`; return whether nothing was."""
     try:
         temporary.rename(path)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-            raise FileExistsError(errno.EEXIST, "is there already", str(path)) from error
+            return False
         raise
+    return True
