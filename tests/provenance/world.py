@@ -27,7 +27,7 @@ from provenance import checkpoint as checkpoints
 from provenance.anchor import Anchor
 from provenance.attestation import Commitment, attest
 from provenance.audit import Verifiers, audit
-from provenance.audit.datasets import opened_document, table_document
+from provenance.audit.datasets import PATH_KIND, opened_document, table_document
 from provenance.audit.ledger import blocks_document
 from provenance.audit.proofs import exclusion_document
 from provenance.audit.steps import Sample, State, record_index, steps_document
@@ -255,6 +255,19 @@ class World:
         self.members[path] = data
         return path
 
+    def add_path(
+        self, name: str, *, sequence: int, index: int, siblings: Sequence[Digest], full: bool
+    ) -> None:
+        """Add the path that ties the attestation `name` to its batch."""
+        document: JsonObject = {
+            "kind": PATH_KIND,
+            "sequence": sequence,
+            "index": index,
+            "full": full,
+            "siblings": [sibling.hex() for sibling in siblings],
+        }
+        self.members[f"paths/{name}.json"] = canonical.encode(document)
+
     # judging
 
     def seal(self, members: Mapping[str, bytes] | None = None, signer: Key = ISSUER) -> bytes:
@@ -384,6 +397,10 @@ def _post_data(world: World) -> None:
     world.publish([world["v1"], world["v2"]])
 
 
+def _post_data_with_start(world: World) -> None:
+    world.publish([world["v1"], world["v2"]], world["start"])
+
+
 def _post_claim(world: World) -> None:
     world.publish([world["claim"]], full=False)
 
@@ -501,6 +518,7 @@ def _challenge(world: World) -> None:
 EVENTS: Final[Mapping[str, Callable[[World], None]]] = MappingProxyType(
     {
         "data": _post_data,
+        "data with the start": _post_data_with_start,
         "claim": _post_claim,
         "given-up": _post_given_up,
         "rival": _post_rival,
@@ -508,6 +526,7 @@ EVENTS: Final[Mapping[str, Callable[[World], None]]] = MappingProxyType(
         "announce": _announce,
         "announce in an entry": lambda world: _done(world.publish([world["start"]], full=False)),
         "seed": _seed,
+        "guess": lambda world: world.tell("seed", world.block(1).hash),
         "run": _post_run,
         "second run": _post_second_run,
         "challenge": _challenge,
