@@ -8,9 +8,9 @@ from typing import Final
 from pipelines.flow.publishing import log_id
 from pipelines.flow.workspace import Workspace
 from provenance.anchor import Anchor
+from provenance.archive import MAX_ARCHIVE
 from provenance.audit import Verifiers, audit
 from provenance.envelope import PublicKey
-from provenance.archive import MAX_ARCHIVE
 from provenance.field import Digest
 from provenance.findings import Verdict
 from provenance.policy import Issuer, Policy, Requirement, Span

@@ -10,7 +10,7 @@ from pipelines.flow.workspace import Workspace
 from provenance.attestation import Attestation, Commitment, verify
 from provenance.canonical import is_name
 from provenance.dataset import DatasetCommitment
-from provenance.envelope import MAX_PAYLOAD
+from provenance.envelope import MAX_PAYLOAD, PublicKey
 from provenance.errors import MalformedError, UnavailableError
 from provenance.field import Digest
 from provenance.tree import Chunk
@@ -40,7 +40,7 @@ def attestations(space: Workspace) -> Iterator[Attestation]:
         yield verify(read_bounded(path, 2 * MAX_PAYLOAD), keys)
 
 
-def trusted_keys(space: Workspace) -> tuple:
+def trusted_keys(space: Workspace) -> tuple[PublicKey, ...]:
     """Return the public keys that this home has signed with, old ones too."""
     return tuple(key.public_key for key in space.ring.stored() if key.name == "issuer")
 

@@ -10,7 +10,13 @@ from provenance.audit.steps import record_index
 from provenance.canonical import JsonObject
 from provenance.chunk import CHUNK
 from provenance.errors import MalformedError, RootMismatchError, VerificationError
-from provenance.exclusion import ExclusionIndex, prove_absence, prove_presence, record_keys
+from provenance.exclusion import (
+    ExclusionIndex,
+    ExclusionKey,
+    prove_absence,
+    prove_presence,
+    record_keys,
+)
 from provenance.features import FeatureSpec, feature_salt
 from provenance.field import Digest
 from provenance.leaf import DatasetKey, content_digest, salt
@@ -132,7 +138,7 @@ def _raw(normaliser: str, schema: Digest, value: str) -> object:
     return content_digest(schema, bytes.fromhex(value)) if normaliser == "exact/1" else value
 
 
-def _keys(dataset: Dataset, schema: Schema, normaliser: str, field: str) -> Iterator[object]:
+def _keys(dataset: Dataset, schema: Schema, normaliser: str, field: str) -> Iterator[ExclusionKey]:
     for record in dataset.records():
         value: object = record
         if normaliser == "exact/1":

@@ -1,6 +1,7 @@
 """Zero-knowledge proofs about a registered version: made, signed as a claim, and queued."""
 
 import secrets
+from pathlib import Path
 
 from pipelines.flow.catalogue import Version, nodes_of
 from pipelines.flow.opening import leaf_of
@@ -53,6 +54,6 @@ def prove_membership(
     return queue(space, attest(claim, space.issuer).encoded), proof
 
 
-def proof_path(space: Workspace, name: str):
+def proof_path(space: Workspace, name: str) -> Path:
     """Return where a proof document lies."""
     return space.home.evidence / f"{name}.proof.json"

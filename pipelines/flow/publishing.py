@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.flow.catalogue import store
+from pipelines.flow.catalogue import find_version, store
 from pipelines.flow.workspace import Workspace
 from provenance.attestation import Attestation, verify
 from provenance.canonical import digest
@@ -94,6 +94,32 @@ def receipt_of(space: Workspace, sequence: int) -> Receipt:
     if entry.receipt is None:
         raise UnavailableError(f"batch {sequence} is not on the ledger yet: `rootline publish`")
     return Receipt.parse(entry.receipt)
+
+
+def receipts(space: Workspace) -> Iterator[Receipt]:
+    """Yield the receipts of all batches that have one, in order."""
+    for entry in outbox(space).batches(log_id(space)):
+        if entry.receipt is not None:
+            yield Receipt.parse(entry.receipt)
+
+
+def sequence_of(space: Workspace, item: Attestation) -> int:
+    """Return the number of the batch that holds an attestation, or raise UnavailableError."""
+    entry = full_entry(item.envelope)
+    for batch in outbox(space).batches(log_id(space)):
+        sealed = verify_header(batch.header, (space.issuer.public_key,))
+        if sealed.header.statement == item.envelope or entry in split_entries(batch.entries):
+            return batch.sequence
+    raise UnavailableError(f"{item.name} is in no batch yet: `rootline publish`")
+
+
+def is_published(space: Workspace, label: str) -> bool:
+    """Return whether a dataset version name@version is on the ledger, with its receipt."""
+    try:
+        receipt_of(space, sequence_of(space, find_version(space, label).attestation))
+    except UnavailableError:
+        return False
+    return True
 
 
 def verify_receipt(space: Workspace, receipt: Receipt) -> None:

@@ -20,21 +20,23 @@ A script that dies half-way leaves a start without a run: it is reported as unfi
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from pipelines.flow.catalogue import Version, chunk_table, find_version
 from pipelines.flow.origin import code_origin, environment_digest
 from pipelines.flow.publishing import publish, queue
 from pipelines.flow.registering import commit_records
 from pipelines.flow.workspace import Workspace
+from provenance import canonical
 from provenance.attestation import attest
 from provenance.audit.steps import State, record_index
-from provenance.canonical import Json, JsonObject, digest
+from provenance.canonical import Fields, Json, JsonObject, digest
+from provenance.chunk import CHUNK
 from provenance.errors import MalformedError
 from provenance.field import ORDER, Digest, FieldElement
 from provenance.leaf import DatasetKey
@@ -45,6 +47,7 @@ from storage.atomic import read_bounded, write_atomic
 
 EXTERNAL: Final = "external/1"
 """A sampler, optimiser or initial state that no auditor can run again; it caps the claim at L1."""
+MAX_STEPS_FILE: Final = 2**32
 AHEAD: Final = 3
 """Blocks between the ledger's head and a named future height, so that the start lands below it."""
 
@@ -240,14 +243,11 @@ def stored_run(space: Workspace, start: Digest) -> Stored:
     """
     folder = run_folder(space, start)
     lines = list(_lines(folder / "steps.jsonl"))
-    states = tuple(
-        State(tuple(line["weights"]), FieldElement.parse(line["salt"])) for line in lines
-    )
     return Stored(
         RunStart.parse(read_bounded(folder / "start.json", 2**24)),
         RunStatement.parse(read_bounded(folder / "run.json", 2**24)),
-        states,
-        tuple(tuple(line["batch"]) for line in lines[1:]),
+        tuple(state for _, state in lines),
+        tuple(batch for batch, _ in lines[1:]),
         DatasetKey(read_bounded(folder / "key", 32)),
     )
 
@@ -285,17 +285,19 @@ def _framed(label: bytes, data: bytes) -> bytes:
 
 
 def _integers(state: object) -> tuple[int, ...]:
-    if not isinstance(state, Sequence) and not hasattr(state, "__array__"):
+    if not isinstance(state, Iterable):
         raise MalformedError("a state of form fixed14/1 is a sequence of integers")
-    values = tuple(state)  # type: ignore[arg-type]  # an array is iterable too
+    values: list[Any] = list(state)
     if any(int(value) != value for value in values):
         raise MalformedError("a state of form fixed14/1 is a sequence of integers")
     return tuple(int(value) for value in values)
 
 
-def _lines(path: Path) -> Iterator[dict[str, Json]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        yield json.loads(line)
+def _lines(path: Path) -> Iterator[tuple[tuple[int, ...], State]]:
+    for line in read_bounded(path, MAX_STEPS_FILE).splitlines():
+        fields = Fields.of(canonical.decode_loose(line), path.name)
+        batch = tuple(n for n in fields.items("batch", CHUNK) if isinstance(n, int))
+        yield batch, State.of(fields)
 
 
 def _await_block(space: Workspace, height: int) -> Digest:

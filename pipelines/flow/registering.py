@@ -4,39 +4,56 @@ Registering the same records under the same name and version again gives the sam
 posts nothing twice; other records under a version that is taken are refused.
 """
 
+import dataclasses
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Protocol
 
-from pipelines.flow.catalogue import Version, store, versions
+from pipelines.flow.catalogue import Version, versions
 from pipelines.flow.publishing import log_id, queue
 from pipelines.flow.workspace import Workspace
 from provenance.attestation import attest
-from provenance.dataset import DatasetCommitment, chunks_of, sources_document
 from provenance.canonical import digest as document_digest
+from provenance.dataset import DatasetCommitment, chunks_of, sources_document
 from provenance.errors import MalformedError
-from provenance.exclusion import ExclusionIndex, ExclusionKey, record_keys
+from provenance.exclusion import ExclusionIndex, ExclusionKey, IndexEntry, record_keys
 from provenance.features import FeatureSpec
 from provenance.field import Digest, FieldElement
 from provenance.leaf import DatasetKey
 from provenance.record import Record
 from provenance.schema import Schema
 from provenance.tree import Chunk
-from storage.atomic import write_atomic
+from storage.atomic import create_atomic, read_bounded
 from storage.datasets import Dataset
-from storage.nodes import write_nodes
+from storage.nodes import NodeFile, write_nodes
 
-EXACT = "exact/1"
+EXACT: Final = "exact/1"
+MAX_SOURCES: Final = 2**28
 
 
-@dataclass(slots=True)
+class Described(Protocol):
+    """Anything that has a schema: a dataset, or a commitment."""
+
+    @property
+    def schema(self) -> Schema:
+        """The logical schema of its records."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class IndexRequest:
     """An exclusion index to build: a normaliser, and the path of the field that gives the keys."""
 
     normaliser: str
     field: str = ""
+
+
+@dataclass(slots=True)
+class _IndexKeys:
+    normaliser: str
+    field: str
     keys: set[ExclusionKey] = dataclasses.field(default_factory=set, repr=False)
     without: int = 0
 
@@ -48,72 +65,111 @@ class IndexRequest:
             self.keys.update(found)
             self.without += not found
 
+    def entry(self, key: DatasetKey) -> IndexEntry:
+        """Return what the commitment says of the index over these keys."""
+        index = ExclusionIndex.build(self.keys, key)
+        return index.entry(self.normaliser, self.field, self.without)
 
-def register(
-    space: Workspace,
-    dataset: Dataset,
-    name: str,
-    version: str,
-    *,
-    indexes: Sequence[IndexRequest] = (),
-    features: FeatureSpec | None = None,
-    facts: Mapping[str, str] | None = None,
-) -> Version:
-    """Return the committed and signed version; it waits in the queue until `publish`.
 
-    Args:
-        space: The home to work in.
-        dataset: Records in a fixed order.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to register, and how.
+
+    Attributes:
         name: The dataset's name.
         version: This version's name.
         indexes: Exclusion indexes to build.
         features: Numeric fields that every leaf commits to, so that circuits can open them.
         facts: Declared facts, such as `licence`; each is worth L0.
+    """
+
+    name: str
+    version: str
+    indexes: tuple[IndexRequest, ...] = ()
+    features: FeatureSpec | None = None
+    facts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def register(space: Workspace, dataset: Dataset, request: Request) -> Version:
+    """Return the committed and signed version; it waits in the queue until `publish`.
 
     Raises:
         MalformedError: A record cannot be committed exactly, or the version is taken by others.
         UnavailableError: A file could not be read, or the disk is full.
     """
-    earlier = versions(space, name)
-    key = space.secrets.create(name, space.passphrase)
-    requests = [IndexRequest(request.normaliser, request.field) for request in indexes]
-    with space.progress.stage(f"commit {name}@{version}") as stage:
+    return sign(space, commit(space, dataset, request))
 
-        def watch(records: Sequence[Record], contents: Sequence[Digest]) -> None:
-            for request in requests:
-                request.watch(records, contents)
-            stage.advance(len(records))
 
-        batches = dataset.batches()
-        chunks = chunks_of(batches, dataset.schema, key, features, watch)
-        nodes = write_nodes(space.home.nodes, chunks)
-    taken = next((v for v in earlier if v.commitment.version == version), None)
+def commit(space: Workspace, dataset: Dataset, request: Request) -> DatasetCommitment:
+    """Return the commitment to a dataset's records, once its node file lies in the home.
+
+    A version that is registered already gives its commitment again, if the records are the same.
+
+    Raises:
+        MalformedError: A record cannot be committed exactly, or the version is taken by others.
+        UnavailableError: A file could not be read, or the disk is full.
+    """
+    earlier = versions(space, request.name)
+    key = space.secrets.create(request.name, space.passphrase)
+    wanted = [_IndexKeys(index.normaliser, index.field) for index in request.indexes]
+    nodes = _commit_nodes(space, dataset, request, key, wanted)
+    taken = next((v.commitment for v in earlier if v.commitment.version == request.version), None)
     if taken is not None:
         return _same(taken, nodes.root, dataset)
-    built = [(r, ExclusionIndex.build(r.keys, key)) for r in requests]
-    salt = secrets.token_bytes(32)
-    sources = sources_document(dataset.files, salt)
-    write_atomic(space.home.nodes / f"{nodes.root.hex}.sources.json", sources, 0o600)
-    commitment = DatasetCommitment(
+    sources = _sources(space, nodes.root, dataset)
+    return DatasetCommitment(
         issuer=space.issuer.public_key.key_id,
         log=log_id(space),
-        name=name,
-        version=version,
+        name=request.name,
+        version=request.version,
         schema=dataset.schema,
-        features=features,
+        features=request.features,
         order=dataset.order,
         root=nodes.root,
         chunks=len(nodes.chunks),
         records=nodes.records,
-        indexes=tuple(index.entry(r.normaliser, r.field, r.without) for r, index in built),
+        indexes=tuple(keys.entry(key) for keys in wanted),
         sources=document_digest(sources),
         previous=earlier[-1].commitment.digest if earlier else None,
-        facts=dict(facts or {}),
+        facts=dict(request.facts),
     )
-    envelope = attest(commitment, space.issuer).encoded
-    item = store(space, envelope)
-    queue(space, envelope)
+
+
+def sign(space: Workspace, commitment: DatasetCommitment) -> Version:
+    """Return the signed version, waiting to be posted; what is signed already stays as it is."""
+    for version in versions(space, commitment.name):
+        if version.commitment.version == commitment.version:
+            _same(version.commitment, commitment.root, commitment)
+            return version
+    item = queue(space, attest(commitment, space.issuer).encoded)
     return Version(item, commitment)
+
+
+def _commit_nodes(
+    space: Workspace,
+    dataset: Dataset,
+    request: Request,
+    key: DatasetKey,
+    wanted: Sequence[_IndexKeys],
+) -> NodeFile:
+    with space.progress.stage(f"commit {request.name}@{request.version}") as stage:
+
+        def watch(records: Sequence[Record], contents: Sequence[Digest]) -> None:
+            for keys in wanted:
+                keys.watch(records, contents)
+            stage.advance(len(records))
+
+        chunks = chunks_of(dataset.batches(), dataset.schema, key, request.features, watch)
+        return write_nodes(space.home.nodes, chunks)
+
+
+def _sources(space: Workspace, root: FieldElement, dataset: Dataset) -> bytes:
+    """Return the list of sources, stored under the root; a list made before keeps its salt."""
+    path = space.home.nodes / f"{root.hex}.sources.json"
+    if not path.exists():
+        document = sources_document(dataset.files, secrets.token_bytes(32))
+        create_atomic(path, document, 0o600)
+    return read_bounded(path, MAX_SOURCES)
 
 
 def commit_records(
@@ -128,11 +184,9 @@ def commit_records(
     return nodes.root, nodes.chunks
 
 
-def _same(taken: Version, root: FieldElement, dataset: Dataset) -> Version:
-    commitment = taken.commitment
-    if (commitment.root, commitment.schema.digest) != (root, dataset.schema.digest):
+def _same(taken: DatasetCommitment, root: FieldElement, other: Described) -> DatasetCommitment:
+    if (taken.root, taken.schema.digest) != (root, other.schema.digest):
         raise MalformedError(
-            f"{commitment.label} is registered already, with other records: "
-            "give these another version"
+            f"{taken.label} is registered already, with other records: give these another version"
         )
     return taken

@@ -17,9 +17,8 @@ from storage.celestia.verifier import CelestiaVerifier
 from storage.dataset_keys import DatasetKeys
 from storage.home import Home
 from storage.keys import ISSUER, MONITOR, OPERATOR, KeyRing, SigningKey
-from storage.ledger import Ledger
 
-PASSPHRASE: Final = "ROOTLINE_PASSPHRASE"  # the variable's name, not a secret
+PASSPHRASE: Final = "ROOTLINE_PASSPHRASE"  # noqa: S105  # the variable's name, not a secret
 
 
 @dataclass
@@ -82,7 +81,7 @@ class Workspace:
         return self.ring.load(MONITOR, self.passphrase)
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> EmbeddedLedger:
         """The ledger that statements are posted to: the embedded one."""
         operator = self.ring.load(OPERATOR, self.passphrase)
         chain = chain_id(operator.public_key)
