@@ -18,6 +18,7 @@ from provenance.errors import MalformedError
 from provenance.record import Record, Schema
 from storage.arrow import logical_schema, records
 from storage.fitting import differs, fits, has_map
+from storage.int96 import exact, int96_columns
 from storage.reading import ARROW_ERRORS, fail, first_line, reading
 
 BATCH: Final = 2048
@@ -107,10 +108,27 @@ def parquet(path: Path, name: str, declared: Schema | None = None) -> ColumnarSo
 
     @contextmanager
     def opened() -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
-        with pq.ParquetFile(path) as file:
-            yield file.schema_arrow, file.iter_batches(batch_size=BATCH)
+        with _parquet_file(path) as file:
+            found = file.iter_batches(batch_size=BATCH)
+            old = int96_columns(file, name)
+            if not old:
+                yield file.schema_arrow, found
+                return
+            with _parquet_file(path, "s") as again:
+                seconds = again.iter_batches(batch_size=BATCH, columns=old)
+                yield file.schema_arrow, exact(found, seconds, old, name)
 
     return columnar(name, opened, PARQUET, declared)
+
+
+def _parquet_file(path: Path, int96_unit: str = "ns") -> pq.ParquetFile:
+    return pq.ParquetFile(  # type: ignore[call-arg]  # the stubs lag behind
+        path,
+        pre_buffer=False,  # or a whole row group is in memory
+        page_checksum_verification=True,
+        arrow_extensions_enabled=True,  # else some would pass for their storage type
+        coerce_int96_timestamp_unit=int96_unit,
+    )
 
 
 def ipc(path: Path, name: str, declared: Schema | None = None) -> ColumnarSource:

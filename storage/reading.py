@@ -10,7 +10,10 @@ import pyarrow as pa
 
 from provenance.errors import MalformedError, ProvenanceError, UnavailableError
 
-ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, NotImplementedError)
+ARROW_ERRORS = (
+    pa.ArrowException, OSError, ValueError, TypeError, LookupError, ArithmeticError,
+    NotImplementedError,
+)  # fmt: skip
 """What pyarrow raises, by its own classes or by those of Python that it reuses."""
 
 
