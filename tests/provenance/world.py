@@ -60,6 +60,7 @@ from storage.ledger import MemoryLedger
 
 CIRCUIT: Final = "membership-22.v1"
 SAMPLES: Final = 2
+NOTES: Final = "text-nfkc-casefold/1"
 NAMESPACE: Final = bytes(19) + b"rl-tests-1"
 DAY: Final = 86_400 * 10**9
 
@@ -137,6 +138,23 @@ class Table:
         return content_digest(self.schema.digest, encode_record(self.schema, self.records[number]))
 
     def opening(self, number: int) -> Opening:
+        if number not in self.opened:
+            self.opened[number] = self._open(number)
+        return self.opened[number]
+
+    @cached_property
+    def indexes(self) -> tuple[ExclusionIndex, ExclusionIndex]:
+        """One of whole records, one of notes."""
+        numbers = range(len(self.records))
+        whole = [key for n in numbers for key in record_keys("exact/1", "", self.content(n))]
+        notes = [key for r in self.records for key in record_keys(NOTES, "note", r)]
+        return ExclusionIndex.build(whole, DATASET_KEY), ExclusionIndex.build(notes, DATASET_KEY)
+
+    @cached_property
+    def opened(self) -> dict[int, Opening]:
+        return {}
+
+    def _open(self, number: int) -> Opening:
         chunk, position = divmod(record_index(self.chunks, number), 2**14)
         content = self.content(number)
         return Opening(
@@ -145,6 +163,17 @@ class Table:
             feature_salt(self.key, content) if self.spec else None,
             prove_inclusion(self.parts[chunk], position, self.chunks, chunk),
         )
+
+
+TABLES: Final[dict[str, Table]] = {}
+
+
+def table_of(
+    records: Sequence[Record], schema: Schema, spec: FeatureSpec | None, key: DatasetKey, cut: int
+) -> Table:
+    """Return the table of these records; the same for the same ones, worlds being much alike."""
+    name = repr((records, schema, spec, bytes(key), cut))
+    return TABLES.setdefault(name, Table(tuple(records), schema, spec, key, cut))
 
 
 SCHEMA: Final = Schema.of(
@@ -317,8 +346,8 @@ def build(
 
 def _make_data(world: World) -> None:
     schema = world.tell("schema", SCHEMA)
-    table1 = Table(world.tell("rows1", rows(28, 1)), schema, SPEC, DATASET_KEY, 11)
-    table2 = Table(world.tell("rows2", rows(30, 2)), schema, SPEC, DATASET_KEY, 13)
+    table1 = table_of(world.tell("rows1", rows(28, 1)), schema, SPEC, DATASET_KEY, 11)
+    table2 = table_of(world.tell("rows2", rows(30, 2)), schema, SPEC, DATASET_KEY, 13)
     world.made |= {"table1": table1, "table2": table2}
     first = world.tell("v1", commitment(world, table1, "v1", None))
     world.tell("v2", commitment(world, table2, "v2", first.digest))
@@ -328,10 +357,7 @@ def commitment(
     world: World, table: Table, version: str, previous: Digest | None
 ) -> DatasetCommitment:
     """Return the commitment to a table, with an index of whole records and one of notes."""
-    entries = [
-        indexed(table, normaliser).entry(normaliser, path, 0)
-        for normaliser, path in (("exact/1", ""), ("text-nfkc-casefold/1", "note"))
-    ]
+    whole, notes = table.indexes
     return DatasetCommitment(
         issuer=ISSUER.key_id,
         log=world.log_id,
@@ -343,24 +369,11 @@ def commitment(
         root=table.root,
         chunks=len(table.chunks),
         records=len(table.records),
-        indexes=tuple(entries),
+        indexes=(whole.entry("exact/1", "", 0), notes.entry(NOTES, "note", 0)),
         sources=canonical.digest(version.encode()),
         previous=previous,
         facts={"licence": "CC-BY-4.0", "origin": "made up"},
     )
-
-
-def indexed(table: Table, normaliser: str) -> ExclusionIndex:
-    """Return the index over a table's records."""
-    exact = normaliser == "exact/1"
-    found = [
-        key
-        for number, record in enumerate(table.records)
-        for key in record_keys(
-            normaliser, "" if exact else "note", table.content(number) if exact else record
-        )
-    ]
-    return ExclusionIndex.build(found, DATASET_KEY)
 
 
 def _make_claim(world: World) -> None:
@@ -486,7 +499,7 @@ def train(world: World) -> Run:
         for number, batch in enumerate(chosen.batches)
     ]
     steps = world.tell("steps", steps)
-    transcript = Table(tuple(s.record for s in steps), STEP_SCHEMA, None, RUN_KEY, 2)
+    transcript = table_of([s.record for s in steps], STEP_SCHEMA, None, RUN_KEY, 2)
     world.made |= {"transcript": transcript, "batches": chosen.batches}
     run = Run(
         issuer=ISSUER.key_id,
@@ -551,12 +564,11 @@ def _add_data(world: World) -> None:
     world.made["opening"] = world.name(
         "openings", opened_document(dataset.digest, table.opening(3))
     )
-    notes = indexed(table, "text-nfkc-casefold/1")
-    absent = notes_key(dataset, "Somebody else")
-    present = notes_key(dataset, "PATIENT 7")
+    exact, notes = table.indexes
+    absent = dataset.indexes[1].key("Somebody else")
+    present = dataset.indexes[1].key("PATIENT 7")
     stranger = encode_record(SCHEMA, {**rows(1, 1)[0], "note": "nobody"})
     whole = dataset.indexes[0].key(content_digest(table.schema.digest, stranger))
-    exact = indexed(table, "exact/1")
     for index, value, proof, is_absent in (
         (1, "Somebody else", prove_absence(notes, absent).to_json(), True),
         (1, "PATIENT 7", prove_presence(notes, present).to_json(), False),
@@ -564,10 +576,6 @@ def _add_data(world: World) -> None:
     ):
         document = exclusion_document(dataset.digest, index, value, proof, absent=is_absent)
         world.name("exclusions", document)
-
-
-def notes_key(dataset: DatasetCommitment, value: str) -> Any:
-    return dataset.indexes[1].key(value)
 
 
 def _add_steps(world: World) -> None:
