@@ -3,8 +3,8 @@
 One hash at a time in pure Python, or many on arrays of words, as fast as the machine allows.
 """
 
+from provenance.poseidon.hashes import ezkl_sponge, poseidon
 from provenance.poseidon.many import ezkl_sponge_many, poseidon_many
-from provenance.poseidon.reference import ezkl_sponge, poseidon
 from provenance.poseidon.words import from_words, to_words, words_from_bytes, words_to_bytes
 
 __all__ = [

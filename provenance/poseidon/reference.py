@@ -1,28 +1,14 @@
-"""Poseidon as the paper defines it, and its two uses here, which are different functions.
+"""Poseidon's permutation as the paper defines it: short, slow, and what all else must equal.
 
-`poseidon(a, b, ...)` is circomlib's: one permutation of width inputs + 1, the capacity 0 first.
+Nothing but the tests calls it; `sparse` computes the same with fewer multiplications.
 
->>> poseidon(1, 2)
-7853200120776062878684798364095072458815029376092732009249414926327459813530
-
-`ezkl_sponge` is what ezkl computes over hashed tensors: width 2, one element absorbed at a time,
-capacity 2**64 last, no padding. It does not bind the number of elements: its caller must.
-
->>> ezkl_sponge([1, 2]) == poseidon(1, 2)
-False
-
-Source: iden3/circomlib: circuits/poseidon.circom; zkonduit/ezkl: src/circuit/modules/poseidon.rs.
+Source: Poseidon (ePrint 2019/458), section 2.
 """
 
 from collections.abc import Sequence
-from typing import Final
 
-from provenance.errors import MalformedError
-from provenance.field import ORDER, FieldElement
+from provenance.field import ORDER
 from provenance.poseidon.parameters import parameters
-
-MAX_INPUTS: Final = 16
-EZKL_CAPACITY: Final = 2**64
 
 
 def permute(state: Sequence[int]) -> list[int]:
@@ -41,28 +27,3 @@ def permute(state: Sequence[int]) -> list[int]:
         state = [sum(m * x for m, x in zip(row, state, strict=True)) for row in chosen.matrix]
         state = [x % ORDER for x in state]
     return list(state)
-
-
-def poseidon(*inputs: int) -> FieldElement:
-    """Return circomlib's Poseidon of 1 to 16 inputs.
-
-    Raises:
-        MalformedError: No input, more than 16, or one that is not below r.
-    """
-    if not 1 <= len(inputs) <= MAX_INPUTS:
-        raise MalformedError(f"Poseidon takes 1 to {MAX_INPUTS} inputs, got {len(inputs)}")
-    return FieldElement(permute([0, *map(FieldElement, inputs)])[0])
-
-
-def ezkl_sponge(elements: Sequence[int]) -> FieldElement:
-    """Return what ezkl's `poseidon_hash` gives for one or more elements.
-
-    Raises:
-        MalformedError: No element, or one that is not below r.
-    """
-    if not elements:
-        raise MalformedError("ezkl's sponge takes at least one element, got none")
-    first, second = 0, EZKL_CAPACITY
-    for element in map(FieldElement, elements):
-        first, second = permute([(first + element) % ORDER, second])
-    return FieldElement(first)
