@@ -167,6 +167,7 @@ def test_natural_cuts_need_no_more_than_the_lead(seed: int, start: int, more: in
 
 
 def test_one_record_less_than_the_lead_is_too_little() -> None:
+    assert LEAD == 2110
     near = ground_rows(LEAD + 1, [WINDOW - 1, LEAD])
     assert natural_cuts(GROUND, near, LEAD).tolist() == []
     assert natural_cuts(GROUND, near[1:], LEAD - 1).tolist() == [1]
