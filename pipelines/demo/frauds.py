@@ -1,0 +1,94 @@
+"""Three frauds, each from the attacker's side, and what an auditor's policy makes of them.
+
+The attacker is the issuer himself: he has all keys, and signs again whatever he likes.
+"""
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.flow.catalogue import Version
+from pipelines.flow.exporting import Bundle
+from pipelines.flow.opening import opener, records_at
+from pipelines.flow.proving import proof_path
+from pipelines.flow.publishing import publish, queue
+from pipelines.flow.workspace import Workspace
+from provenance import canonical
+from provenance.attestation import attest
+from provenance.audit.datasets import opened_document
+from provenance.membership import MembershipClaim
+from provenance.proof import Proof
+from provenance.record import encode_record
+from storage.atomic import write_atomic
+from storage.datasets import Dataset
+from storage.home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Fraud:
+    """What the attacker did, and the bundle that he hands over."""
+
+    name: str
+    words: str
+    bundle: bytes
+
+
+def changed_record(bundle: Bundle, space: Workspace, version: Version, dataset: Dataset) -> Fraud:
+    """A record changed after registration: a benign finding turned malignant, shown as committed."""
+    record = records_at(dataset, [7])
+    opening = opener(space, version).open(record)[7]
+    altered = {**record[7], "malignant": 1 - int(str(record[7]["malignant"]))}
+    encoded = encode_record(version.commitment.schema, altered)
+    forged = dataclasses.replace(opening, encoded_record=encoded)
+    document = canonical.encode(opened_document(version.commitment.digest, forged))
+    path = f"openings/{canonical.digest(document).hex()}.json"
+    members = {**bundle.members, path: document}
+    data = Bundle(space, members).seal()
+    return Fraud("changed record", "record 7 shown with another label than was committed", data)
+
+
+def rewritten_ledger(
+    space: Workspace, scratch: Path, extend: Callable[[Workspace], Bundle]
+) -> Fraud:
+    """A rewritten history: the operator makes a new chain under the same key, later in time."""
+    shutil.copytree(space.home.path, scratch, dirs_exist_ok=True)
+    for name in ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"):
+        (scratch / name).unlink(missing_ok=True)
+    for state in ("submitted", "receipt"):
+        for path in (scratch / "outbox").glob(f"*/*/{state}"):
+            path.unlink()
+    other = Workspace(Home(scratch), space.passphrase)
+    publish(other)
+    while other.ledger.head() < space.ledger.head():
+        other.ledger.advance()
+    data = extend(other).seal()
+    return Fraud("rewritten ledger", "all blocks made anew under the same key and heights", data)
+
+
+def swapped_values(space: Workspace, scratch: Path, claim: MembershipClaim) -> Fraud:
+    """A proof whose public values were swapped, under a claim that the issuer signs for it."""
+    shutil.copytree(space.home.path, scratch, dirs_exist_ok=True)
+    other = Workspace(Home(scratch), space.passphrase)
+    proof = Proof.parse(proof_path(other, claim.proof.hex()).read_bytes())
+    swap = {claim.blinded_leaf: claim.blinded_index, claim.blinded_index: claim.blinded_leaf}
+    public = tuple(swap.get(value, value) for value in proof.public)
+    forged = dataclasses.replace(proof, public=public)
+    name = canonical.digest(forged.encoded)
+    write_atomic(proof_path(other, name.hex()), forged.encoded)
+    lie = dataclasses.replace(
+        claim,
+        blinded_leaf=claim.blinded_index,
+        blinded_index=claim.blinded_leaf,
+        proof=name,
+    )
+    queue(other, attest(lie, other.issuer).encoded)
+    publish(other)
+    bundle = Bundle(other)
+    bundle.add_log()
+    bundle.add_blocks(signed_above=space.ledger.head())
+    bundle.add_proofs()
+    return Fraud("swapped public values", "a proof made to speak of another leaf", bundle.seal())
+
+

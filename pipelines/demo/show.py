@@ -1,0 +1,230 @@
+"""The demo: from a real dataset's files to an auditor's verdict, and three frauds refused."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.demo import data, frauds
+from pipelines.demo.frauds import Fraud
+from pipelines.demo.training import train
+from pipelines.flow.auditing import policy_for, verifiers
+from pipelines.flow.catalogue import Version, find_version
+from pipelines.flow.exporting import Bundle
+from pipelines.flow.monitoring import sign_checkpoint
+from pipelines.flow.opening import prove_in_index
+from pipelines.flow.proving import CIRCUIT, prepare, prove_membership
+from pipelines.flow.publishing import publish
+from pipelines.flow.workspace import Workspace
+from pipelines.watching import watch
+from provenance.audit import audit
+from provenance.errors import VerificationError
+from provenance.findings import Level, Outcome
+from provenance.membership import MembershipClaim
+from provenance.policy import Policy, Requirement
+from provenance.proof import Proof
+from provenance.training import Run
+from storage.atomic import write_atomic
+from storage.datasets import Dataset
+
+RUN = "cells-logistic"
+LABELS = ("cells@v1", "cells@v2")
+SAMPLES = 3
+REQUIRED = (
+    Requirement("log", "*", Level.L1),
+    Requirement("dataset", LABELS[0], Level.L1),
+    Requirement("dataset", LABELS[1], Level.L1),
+    Requirement("unique", LABELS[1], Level.L1),
+    Requirement("membership", LABELS[1], Level.L1),
+    Requirement("run", RUN, Level.L1),
+    Requirement("order", RUN, Level.L2),
+    Requirement("steps", RUN, Level.L3),
+)
+
+
+@dataclass
+class Demo:
+    """One showing: where it works, where it talks, and what each step took."""
+
+    space: Workspace
+    repository: Path
+    console: Console
+    timings: list[tuple[str, float, str]] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, words: str) -> Iterator[list[str]]:
+        """Run one step of the demo; what is put into the list stands in its row of the table."""
+        size: list[str] = []
+        began = time.monotonic()
+        with self.console.status(words):
+            yield size
+        seconds = time.monotonic() - began
+        self.timings.append((words, seconds, ", ".join(size)))
+        self.console.print(f"[green]✓[/green] {words} [dim]{seconds:.1f} s {' '.join(size)}[/dim]")
+
+
+def show(space: Workspace, console: Console) -> Outcome:
+    """Return the outcome of the honest audit, once all was shown; every fraud must be refused.
+
+    Raises:
+        VerificationError: A fraud was not refused.
+        UnavailableError: Something that the demo needs is missing.
+    """
+    demo = Demo(space, space.home.path.parent / "repository", console)
+    with ThreadPoolExecutor(1) as pool:
+        keys = pool.submit(prepare, space)
+        table = data.load_table()
+        _make(demo, table)
+        _attest(demo)
+        version = find_version(space, LABELS[1])
+        dataset = _snapshot(space)
+        run = _train(demo, dataset, table)
+        claim, proof = _prove(demo, version, keys)
+        bundle, policy = _export(demo, version, dataset, run, proof)
+    outcome = _audit(demo)
+    for fraud in _frauds(demo, bundle, version, dataset, claim):
+        _refuse(demo, fraud, policy)
+    _table(demo)
+    return outcome
+
+
+def _make(demo: Demo, table: object) -> None:
+    with demo.step("a git + DVC repository with two versions of a public dataset") as size:
+        if not demo.repository.exists():
+            data.make_repository(demo.repository, demo.space.home.environment())
+        watch(demo.space.home, data.watched(demo.repository, table))
+        size.append(f"{table.num_rows} records")
+
+
+def _attest(demo: Demo) -> None:
+    from pipelines.running import attest_versions
+
+    with demo.step("Dagster job over both versions: snapshot, commit, attest, post, receipt") as size:
+        for label, seconds in attest_versions(demo.space, LABELS):
+            size.append(f"{label} {seconds:.1f} s")
+
+
+def _snapshot(space: Workspace) -> Dataset:
+    from pipelines.datasets import snapshot_of
+
+    return snapshot_of(space, LABELS[1])
+
+
+def _train(demo: Demo, dataset: Dataset, table: object) -> Run:
+    with demo.step("a run: announced, seed from a later block, trained, registered") as size:
+        spec = data.feature_spec(table)
+        run = train(demo.space, RUN, LABELS[1], spec, list(dataset.records()))
+        size.append(f"{run.transcript.steps} steps, held-out accuracy {run.metrics['accuracy']}")
+        return run
+
+
+def _prove(
+    demo: Demo, version: Version, keys: "Future[None]"
+) -> tuple[MembershipClaim, Proof]:
+    with demo.step("membership of one record proved in zero knowledge (depth 22)") as size:
+        keys.result()
+        item, proof = prove_membership(demo.space, version, 42)
+        publish(demo.space)
+        size.append(f"{len(proof.proof)} B proof")
+        claim = item.commitment
+        if not isinstance(claim, MembershipClaim):
+            raise TypeError(claim)
+        return claim, proof
+
+
+def _export(
+    demo: Demo, version: Version, dataset: Dataset, run: Run, proof: Proof
+) -> tuple[Bundle, Policy]:
+    space = demo.space
+    with demo.step("a monitor scans the ledger; an evidence bundle is exported") as size:
+        keys = [space.issuer.public_key]
+        place = space.genesis.namespace
+        _, checkpoint = sign_checkpoint(space.ledger, space.verifier, place, keys, space.monitor)
+        bundle = _bundle(space, version, dataset, run, checkpoint)
+        sealed = bundle.seal()
+        policy = policy_for(
+            space,
+            name="demo auditor",
+            require=REQUIRED,
+            monitors=(space.monitor.public_key,),
+            samples=SAMPLES,
+            verifying_keys=(proof.verifying_key,),
+            trust_operator=True,
+        )
+        write_atomic(space.home.evidence / "cells.evidence", sealed)
+        write_atomic(space.home.evidence / "policy.json", policy.encoded)
+        size.append(f"{len(sealed) / 1000:.0f} kB, {len(bundle.members)} members")
+    return bundle, policy
+
+
+def _bundle(
+    space: Workspace, version: Version, dataset: Dataset, run: Run, checkpoint: bytes
+) -> Bundle:
+    bundle = Bundle(space)
+    bundle.add_log([checkpoint])
+    bundle.add_blocks()
+    bundle.add_records(version, dataset, [0])
+    bundle.add_exclusion(prove_in_index(space, version, dataset, 1, "WDBC 003"))
+    bundle.add_steps(run, version, dataset, SAMPLES)
+    bundle.add_proofs()
+    return bundle
+
+
+def _audit(demo: Demo) -> Outcome:
+    evidence = demo.space.home.evidence
+    with demo.step("an auditor, in another process, with the bundle and a policy only") as size:
+        done = _auditor(evidence / "cells.evidence", evidence / "policy.json")
+        size.append(f"exit code {done.returncode}")
+    demo.console.print(done.stdout or done.stderr, markup=False, highlight=False)
+    return {0: Outcome.HOLDS, 1: Outcome.FAILS}.get(done.returncode, Outcome.UNKNOWN)
+
+
+def _auditor(bundle: Path, policy: Path) -> "subprocess.CompletedProcess[str]":
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("ROOTLINE", "DAGSTER"))}
+    command = [sys.executable, "-m", "pipelines.cli", "audit", str(bundle), "--policy", str(policy)]
+    return subprocess.run(  # noqa: S603  # our own program
+        command, cwd=bundle.parent, env=environ, capture_output=True, text=True, check=False
+    )
+
+
+def _frauds(
+    demo: Demo, bundle: Bundle, version: Version, dataset: Dataset, claim: MembershipClaim
+) -> Iterator[Fraud]:
+    space = demo.space
+    scratch = space.home.cache / "frauds"
+
+    def again(other: Workspace) -> Bundle:
+        rewritten = Bundle(other)
+        rewritten.add_log()
+        rewritten.add_blocks()
+        return rewritten
+
+    yield frauds.changed_record(bundle, space, version, dataset)
+    yield frauds.rewritten_ledger(space, scratch / "rewritten", again)
+    yield frauds.swapped_values(space, scratch / "swapped", claim)
+
+
+def _refuse(demo: Demo, fraud: Fraud, policy: Policy) -> None:
+    with demo.step(f"fraud: {fraud.words}") as size:
+        verdict = audit(fraud.bundle, policy, verifiers(), time.time_ns())
+        reasons = [f for f in verdict.findings if f.outcome is Outcome.FAILS]
+        if verdict.outcome is not Outcome.FAILS or not reasons:
+            raise VerificationError(f"the fraud {fraud.name!r} was not refused: {verdict.outcome}")
+        size.append(f"refused: {reasons[0].claim}")
+    demo.console.print(f"  [red]{reasons[0].claim}[/red] {reasons[0].reason}", highlight=False)
+
+
+def _table(demo: Demo) -> None:
+    table = Table("step", "seconds", "size", title="What it took")
+    for words, seconds, size in demo.timings:
+        table.add_row(words, f"{seconds:.1f}", size)
+    table.add_row("in all", f"{sum(seconds for _, seconds, _ in demo.timings):.1f}", "")
+    demo.console.print(table)
