@@ -213,7 +213,9 @@ class Graph:
         """Return integers that float32 holds exactly; for one use in one graph."""
         exact = np.array(rows, np.float32)
         if any(np.array_equal(exact, known) for _, known in self._literals):
-            raise MalformedError(f"the constants {rows!r:.60} stand in the graph already; share them")
+            raise MalformedError(
+                f"the constants {rows!r:.60} stand in the graph already; share them"
+            )
         return self._stored(exact)
 
     def _pairwise(self, operator: str, left: Tensor, right: Tensor) -> Tensor:

@@ -119,7 +119,9 @@ def inverse(matrix: Matrix) -> Matrix:
         for i in range(size):
             if i != column:
                 factor = rows[i][column]
-                rows[i] = [(a - factor * b) % ORDER for a, b in zip(rows[i], rows[column], strict=True)]
+                rows[i] = [
+                    (a - factor * b) % ORDER for a, b in zip(rows[i], rows[column], strict=True)
+                ]
     return tuple(tuple(row[size:]) for row in rows)
 
 
@@ -128,7 +130,9 @@ def _quiet(mds: Matrix, constants: Matrix) -> tuple[Vector, Vector]:
     values, lanes = [], tuple(0 for _ in mds[1:])
     for row in constants:
         mixed = product(tuple(line[1:] for line in mds), tuple((lane,) for lane in lanes))
-        state = tuple((line[0] + constant) % ORDER for line, constant in zip(mixed, row, strict=True))
+        state = tuple(
+            (line[0] + constant) % ORDER for line, constant in zip(mixed, row, strict=True)
+        )
         values.append(state[0])
         lanes = state[1:]
     return tuple(values), lanes

@@ -1,0 +1,265 @@
+"""Keys, settings and SRS under a home folder, found by digest and made anew when missing or corrupt.
+
+    HOME/circuits/objects/<SHA-256>              settings, verifying key, cut SRS, proving key, …
+    HOME/circuits/keys/<circuit>-<cut SRS>.json  which objects belong to a circuit under an SRS
+    HOME/circuits/srs/insecure-13                a whole SRS made on this machine: INSECURE
+    HOME/circuits/srs/ceremony                   digests of the cuts of ceremony files seen here
+
+Whoever makes an SRS can forge every proof under it. A local one serves demo and tests; the public
+ceremony's files are given by path and recognised by the SHA-256 values below. Nothing is ever
+fetched.
+
+An SRS file holds k (4 bytes, little-endian), 2**k points of G1 in monomial form, as many in
+Lagrange form (64 bytes each), and two points of G2 (128 bytes each). A verifier needs the first
+point of G1 and the two of G2. The *cut* that evidence carries and proofs name is therefore
+
+    01000000 ‖ G1[0] ‖ G1[1] ‖ G1[0] ‖ G1[1] ‖ the two points of G2        516 bytes
+
+and the same for every k: one digest stands for a whole ceremony. (The points that would be in
+Lagrange form are not read by a verifier; these keep the file's form.)
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from hashlib import file_digest
+from pathlib import Path
+from typing import Final
+
+from circuits import prover
+from circuits.spec import Circuit
+from circuits.worker import Limits, Progress, scratch, silent
+from provenance import canonical
+from provenance.canonical import Fields
+from provenance.errors import MalformedError, UnavailableError, VerificationError
+from provenance.field import Digest
+
+CEREMONY: Final[Mapping[int, str]] = {
+    10: "9705d450e5dfd06adb673705f7bc34418ec86339203198beceb2ae7f1ffefedb",
+    11: "257fa566ed9bc0767d3e63e92b5e966829fa3347d320a32055dc31ee7d33f8a4",
+    12: "28b151069f41abc121baa6d2eaa8f9e4c4d8326ddbefee2bd9c0776b80ac6fad",
+    13: "d5d94bb25bdc024f649213593027d861042ee807cafd94b49b54f1663f8f267d",
+    14: "c09129f064c08ecb07ea3689a2247dcc177de6837e7d2f5f946e30453abbccef",
+    15: "90807800a1c3b248a452e1732c45ee5099f38b737356f5542c0584ec9c3ebb45",
+    16: "2a1a494630e71bc026dd5c0eab4c1b9a5dbc656228c1f0d48f5dbd3909b161d3",
+    17: "41509f380362a8d14401c5ae92073154922fe23e45459ce6f696f58607655db7",
+    18: "d0148475717a2ba269784a178cb0ab617bc77f16c58d4a3cbdfe785b591c7034",
+    19: "d1a1655b4366a766d1578beb257849a92bf91cb1358c1a2c37ab180c5d3a204d",
+    20: "54ef75911da76d7a6b7ea341998aaf66cb06c679c53e0a88a4fe070dd3add963",
+}
+"""SHA-256 of the perpetual powers of tau as ezkl distributes them, by k (src/srs_sha.rs)."""
+
+G1_BYTES: Final = 64
+G2_BYTES: Final = 128
+CUT_BYTES: Final = 516
+_KIND: Final = "rootline/circuit-keys/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Srs:
+    """A structured reference string on disk.
+
+    Attributes:
+        path: The whole file.
+        logrows: It serves circuits of up to 2**logrows rows.
+        cut: What a verifier needs of it.
+        insecure: Made on this machine: whoever made it can forge proofs.
+    """
+
+    path: Path
+    logrows: int
+    cut: bytes
+    insecure: bool
+
+    @property
+    def digest(self) -> Digest:
+        """SHA-256 of the cut: the name under which proofs and policies know this SRS."""
+        return canonical.digest(self.cut)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A circuit's artifacts under one SRS, as digests of objects."""
+
+    settings: Digest
+    verifying_key: Digest
+    proving_key: Digest
+    compiled: Digest
+    srs: Digest
+
+
+def local_srs(
+    home: Path, logrows: int, *, limits: Limits = Limits(), progress: Progress = silent
+) -> Srs:
+    """Return the INSECURE SRS of this home folder, made now if there is none of this size.
+
+    Raises:
+        UnavailableError: ezkl is not installed, or failed.
+    """
+    path = home / "circuits" / "srs" / f"insecure-{logrows}"
+    if path.exists():
+        with contextlib.suppress(MalformedError):
+            return _read_srs(path, insecure=True)
+        path.unlink()
+    with scratch(home / "circuits") as folder:
+        made = prover.generate_srs(logrows, folder, limits, progress)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The first of two processes wins, so that both use the same one.
+        with contextlib.suppress(FileExistsError):
+            os.link(made, path)
+    return _read_srs(path, insecure=True)
+
+
+def ceremony_srs(home: Path, path: Path) -> Srs:
+    """Return the SRS in a file of the public ceremony, and remember its digest as such.
+
+    Raises:
+        MalformedError: Not an SRS file.
+        VerificationError: None of the ceremony's files.
+        UnavailableError: It cannot be read.
+    """
+    srs = _read_srs(path, insecure=False)
+    with path.open("rb") as file:
+        found = file_digest(file, "sha256").hexdigest()
+    if CEREMONY.get(srs.logrows) != found:
+        raise VerificationError(f"{path}: SHA-256 {found} is none of the ceremony's files")
+    known = home / "circuits" / "srs" / "ceremony"
+    _write(known, json.dumps(sorted({*_ceremony_cuts(home), srs.digest.hex()})).encode())
+    return srs
+
+
+def is_insecure(srs: Digest, home: Path) -> bool:
+    """Return whether an SRS, named by the digest of its cut, is anything but the ceremony's.
+
+    Only cuts of ceremony files that `ceremony_srs` saw in this home are known to be secure.
+    """
+    return srs.hex() not in _ceremony_cuts(home)
+
+
+def keys(
+    circuit: Circuit,
+    srs: Srs,
+    home: Path,
+    *,
+    limits: Limits = Limits(),
+    progress: Progress = silent,
+) -> Keys:
+    """Return a circuit's keys under an SRS, from the cache or made anew.
+
+    Raises:
+        VerificationError: Settings differ from the circuit's pinned ones.
+        UnavailableError: ezkl is not installed, failed, or ran out of time or memory.
+    """
+    index = home / "circuits" / "keys" / f"{circuit.name}-{srs.digest.hex()}.json"
+    with contextlib.suppress(FileNotFoundError, MalformedError, UnavailableError):
+        found = _parse_keys(index.read_bytes())
+        for digest in (found.settings, found.verifying_key, found.proving_key, found.compiled):
+            object_path(home, digest)
+        if found.srs == srs.digest and found.settings == circuit.settings_digest:
+            return found
+    if srs.logrows < circuit.logrows:
+        raise UnavailableError(f"{circuit.name} needs an SRS with k >= {circuit.logrows}")
+    with scratch(home / "circuits") as folder:
+        files = prover.derive(circuit, srs.path, folder, limits, progress)
+        settings = canonical.digest(files["settings"].read_bytes())
+        if settings != circuit.settings_digest:
+            raise VerificationError(f"{circuit.name}: settings {settings.hex()} are not the pinned")
+        _store(home, srs.cut)
+        made = Keys(
+            **{name: _store(home, path.read_bytes()) for name, path in files.items()},
+            srs=srs.digest,
+        )
+    _write(index, _encode_keys(made))
+    return made
+
+
+def derive_verifying_key(
+    circuit: Circuit, srs: Srs, home: Path, *, progress: Progress = silent
+) -> bytes:
+    """Return the verifying key made anew from source, whatever the cache holds.
+
+    An auditor compares its digest with the one that a proof names. The key is the same on every
+    machine for one circuit and one SRS.
+    """
+    with scratch(home / "circuits") as folder:
+        files = prover.derive(circuit, srs.path, folder, Limits(), progress)
+        return files["verifying_key"].read_bytes()
+
+
+def object_path(home: Path, digest: Digest) -> Path:
+    """Return where the object with this digest lies, or raise UnavailableError."""
+    path = home / "circuits" / "objects" / digest.hex()
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        if file_digest(file, "sha256").digest() == digest:
+            return path
+        path.unlink()
+    raise UnavailableError(f"the artifact {digest.hex()} is missing or corrupt; make it anew")
+
+
+def _store(home: Path, data: bytes) -> Digest:
+    digest = canonical.digest(data)
+    _write(home / "circuits" / "objects" / digest.hex(), data)
+    return digest
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def _read_srs(path: Path, *, insecure: bool) -> Srs:
+    try:
+        with path.open("rb") as file:
+            logrows = int.from_bytes(file.read(4), "little")
+            first = file.read(2 * G1_BYTES)
+            size = 4 + 2 * 2 ** min(logrows, 40) * G1_BYTES + 2 * G2_BYTES
+            if path.stat().st_size != size:
+                raise MalformedError(f"{path}: not an SRS file, or cut short")
+            file.seek(size - 2 * G2_BYTES)
+            cut = (1).to_bytes(4, "little") + first + first + file.read()
+    except OSError as error:
+        raise UnavailableError(f"{path}: cannot be read: {error.strerror}") from error
+    return Srs(path, logrows, cut, insecure)
+
+
+def _ceremony_cuts(home: Path) -> list[str]:
+    path = home / "circuits" / "srs" / "ceremony"
+    try:
+        found = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return []
+    return [str(text) for text in found] if isinstance(found, list) else []
+
+
+def _encode_keys(keys: Keys) -> bytes:
+    return canonical.encode(
+        {
+            "kind": _KIND,
+            "settings": keys.settings.hex(),
+            "verifying_key": keys.verifying_key.hex(),
+            "proving_key": keys.proving_key.hex(),
+            "compiled": keys.compiled.hex(),
+            "srs": keys.srs.hex(),
+        }
+    )
+
+
+def _parse_keys(data: bytes) -> Keys:
+    fields = Fields.parse(data, _KIND)
+    names = ("settings", "verifying_key", "proving_key", "compiled", "srs")
+    found = Keys(**{name: fields.digest(name) for name in names})
+    fields.done()
+    return found

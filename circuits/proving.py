@@ -1,0 +1,101 @@
+"""From a record's inclusion proof to a zero-knowledge proof, and to what its verifier needs.
+
+proof = prove_membership(inclusion, leaf, root, leaf_blind, index_blind, context, home=home)
+EzklVerifier(home).verify(proof, verifier_artifacts(proof, home))
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from circuits import artifacts, prover
+from circuits.artifacts import Srs
+from circuits.membership import membership_values, membership_witness
+from circuits.prover import ProvingFiles
+from circuits.spec import circuit
+from circuits.worker import Limits, Progress, scratch, silent
+from provenance.errors import RootMismatchError
+from provenance.field import Digest, FieldElement
+from provenance.leaf import blinded_index, blinded_leaf
+from provenance.proof import Proof, membership_depth, membership_public
+from provenance.tree import InclusionProof
+
+MEMBERSHIP_22: Final = "membership-22.v1"
+
+
+def prove_membership(
+    inclusion: InclusionProof,
+    leaf: FieldElement,
+    root: FieldElement,
+    leaf_blind: FieldElement,
+    index_blind: FieldElement,
+    context: FieldElement,
+    *,
+    home: Path,
+    name: str = MEMBERSHIP_22,
+    srs: Srs | None = None,
+    limits: Limits = Limits(),
+    progress: Progress = silent,
+) -> Proof:
+    """Return a proof that a record stands under `root`, without showing which.
+
+    Args:
+        inclusion: Where the record stands; secret.
+        leaf: Its leaf in the tree; secret.
+        root: The dataset's record root.
+        leaf_blind: Random field element, kept to open the blinded leaf later.
+        index_blind: Random field element, kept to open the blinded index later.
+        context: Of the statement that the proof will belong to, from `provenance.proof.context`.
+        home: Where keys are cached and scratch folders made.
+        name: The membership circuit to use.
+        srs: From `ceremony_srs`; without one the local INSECURE SRS is used, good for a demo only.
+        limits: Time, memory and threads of each child process.
+        progress: Told of srs, settings, compile, setup (once), then mock and prove.
+
+    Raises:
+        MalformedError: A zero leaf, or a tree too deep for the circuit.
+        RootMismatchError: The inclusion proof does not lead to `root`.
+        VerificationError: The circuit refuses the witness.
+        UnavailableError: ezkl is missing or failed, or time or memory ran out.
+    """
+    chosen, depth = circuit(name), membership_depth(name)
+    witness = membership_witness(inclusion, leaf, leaf_blind, index_blind, context, depth)
+    public = membership_public(
+        name,
+        root,
+        1 << len(inclusion.top_path),
+        blinded_leaf(leaf, leaf_blind),
+        blinded_index(inclusion.index, index_blind),
+        context,
+    )
+    if (led := membership_values(witness)) != public:
+        raise RootMismatchError(led[0].hex, public[0].hex)
+    used = srs or artifacts.local_srs(home, chosen.logrows, limits=limits, progress=progress)
+    keys = artifacts.keys(chosen, used, home, limits=limits, progress=progress)
+    files = ProvingFiles(
+        compiled=artifacts.object_path(home, keys.compiled),
+        proving_key=artifacts.object_path(home, keys.proving_key),
+        srs=used.path,
+    )
+    with scratch(home / "circuits") as folder:
+        proved = prover.prove(files, witness, public, folder, limits, progress)
+    return Proof(
+        circuit=name,
+        backend=prover.BACKEND,
+        backend_version=prover.version(),
+        public=public,
+        proof=proved,
+        verifying_key=keys.verifying_key,
+        settings=keys.settings,
+        srs=keys.srs,
+    )
+
+
+def verifier_artifacts(proof: Proof, home: Path) -> dict[Digest, bytes]:
+    """Return verifying key, settings and cut SRS of a proof made under this home, by digest.
+
+    Raises:
+        UnavailableError: They are not there.
+    """
+    return {digest: artifacts.object_path(home, digest).read_bytes() for digest in proof.artifacts}

@@ -1,0 +1,125 @@
+"""Which circuits there are: name, statement, public values, size, and digests of their source.
+
+    circuit("membership-22.v1").statement
+    circuit("membership-22.v1").onnx()
+
+The digests of ONNX and settings are pinned here: a verifier refuses settings that differ, because
+ezkl's proofs hardly bind them. The verifying key depends on the SRS too, so it is derived and named
+by proof and policy (artifacts.py).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from circuits.membership import membership_onnx
+from provenance.errors import MalformedError
+from provenance.field import Digest
+from provenance.proof import MEMBERSHIP
+
+MEMBERSHIP_STATEMENT: Final = (
+    "The prover knows a record leaf, not 0, that stands under this record root at a position below "
+    "its chunk's record count; the blinded leaf commits to the leaf and the blinded index to its "
+    "index. Which record it is stays hidden. Nothing is said of a particular record until the "
+    "blinded leaf is opened."
+)
+MEMBERSHIP_PUBLIC: Final = (
+    "root: the record root, lifted to the circuit's depth",
+    "zeros: one for each constraint",
+    "blinded leaf: poseidon(4, leaf, blind)",
+    "blinded index: poseidon(5, index, blind)",
+    "context: of the statement that the proof belongs to",
+    "one: 1",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """One circuit, and all that fixes its keys but the SRS.
+
+    Attributes:
+        name: Name and version; another circuit under the same name is never made.
+        statement: What a proof shows, in plain words.
+        public: The public values in order.
+        onnx: Makes the graph.
+        logrows: The circuit has 2**logrows rows.
+        columns: How many cells a row holds for each operand (ezkl's inner columns).
+        proof_bytes: Size of every proof; longer ones carry bytes that nothing authenticates.
+        onnx_digest: SHA-256 of the graph.
+        settings_digest: SHA-256 of ezkl's settings in canonical form, without their timestamp.
+    """
+
+    name: str
+    statement: str
+    public: tuple[str, ...]
+    onnx: Callable[[], bytes]
+    logrows: int
+    columns: int
+    proof_bytes: int
+    onnx_digest: Digest
+    settings_digest: Digest
+
+    @property
+    def run_arguments(self) -> dict[str, int | bool | str]:
+        """All that ezkl is told instead of its defaults: integers as they are, nothing rounded."""
+        return {
+            "input_scale": 0,
+            "param_scale": 0,
+            "scale_rebase_multiplier": 1,
+            "input_visibility": "private",
+            "output_visibility": "public",
+            "param_visibility": "fixed",
+            "logrows": self.logrows,
+            "num_inner_cols": self.columns,
+            "ignore_range_check_inputs_outputs": True,
+            "decomp_base": 2,
+            "decomp_legs": 1,
+            "disable_freivalds": True,
+        }
+
+
+def circuit(name: str) -> Circuit:
+    """Return the circuit with this name, or raise MalformedError."""
+    if name not in CIRCUITS:
+        raise MalformedError(f"no circuit {name!r:.60}; there are {', '.join(CIRCUITS)}")
+    return CIRCUITS[name]
+
+
+def _membership(name: str, logrows: int, columns: int, proof_bytes: int, *pins: str) -> Circuit:
+    onnx = partial(membership_onnx, MEMBERSHIP[name])
+    digests = map(Digest.parse, pins)
+    return Circuit(
+        name, MEMBERSHIP_STATEMENT, MEMBERSHIP_PUBLIC, onnx, logrows, columns, proof_bytes, *digests
+    )
+
+
+CIRCUITS: Final[Mapping[str, Circuit]] = {
+    made.name: made
+    for made in (
+        _membership(
+            "membership-14.v1",
+            13,
+            3,
+            2560,
+            "d6e7fc5a7e00dba22b01a7aaa088fa2511caa7f1133d2f8202ae97b4a795b01a",
+            "77695e3c090989720b36950b73a6767d6ef37702bcf004213cef0cbb51289a8c",
+        ),
+        _membership(
+            "membership-22.v1",
+            13,
+            3,
+            2560,
+            "732dcde2f323970c60f4647a9c16051e3c672194f3b19e7c95f9e7aea38716e0",
+            "0cae887c9a7aee20d606f1bd7b92b2faf75e5225c7eb2ddc5ca609184bdcb602",
+        ),
+        _membership(
+            "membership-32.v1",
+            14,
+            2,
+            2112,
+            "dacecfc3743f9e96f72156411dcadcefc9429527727ac18aed912ffb102d7f4f",
+            "780ffb99f5f1333085c12260897d6169fcf550b643dabc99fd285c7fb597cebc",
+        ),
+    )
+}
