@@ -144,12 +144,10 @@ def _refused(kind: pa.DataType) -> MalformedError:
 
 def records(batch: pa.RecordBatch) -> list[Record]:
     """Return the rows of a validated batch as records of its logical schema."""
-    return _rows(batch.schema.names, batch.columns, batch.num_rows)
+    return _rows(batch.schema.names, batch.columns)
 
 
-def _rows(names: Sequence[str], columns: Sequence[Column], count: int) -> list[Record]:
-    if not columns:
-        return [{}] * count
+def _rows(names: Sequence[str], columns: Sequence[Column]) -> list[Record]:
     rows = zip(*map(values, columns), strict=True)
     return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -221,7 +219,7 @@ def _pairs(array: Column) -> list[Value]:
 
 
 def _members(array: Column) -> list[Value]:
-    rows = _rows([field.name for field in array.type], array.flatten(), len(array))
+    rows = _rows([field.name for field in array.type], array.flatten())
     return _masked(array, rows)
 
 

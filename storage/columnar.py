@@ -55,34 +55,46 @@ class ColumnarSource:
             UnavailableError: The system could not read it.
         """
         first = 1
-        with reading(self.name, self.remedy), self.open() as (_, found):
-            for whole in found:
-                for at in range(0, whole.num_rows, BATCH):
-                    batch = whole.slice(at, BATCH)
-                    yield self._records(batch, first)
-                    first += batch.num_rows
+        with reading(self.name, self.remedy), self.open() as (arrow_schema, found):
+            if not fits(logical_schema(arrow_schema), self.schema):
+                raise fail(self.name, "has another schema than before", "open it again")
+            for batch in found:
+                yield from self._slices(batch, first)
+                first += batch.num_rows
 
-    def _records(self, batch: pa.RecordBatch, first: int) -> Sequence[Record]:
+    def _slices(self, batch: pa.RecordBatch, first: int) -> Iterator[Sequence[Record]]:
         try:
-            return _exact(batch, self.schema)
+            batch.validate(full=True)
+            for at in range(0, batch.num_rows, BATCH):
+                yield _exact(batch.slice(at, BATCH), self.schema)
         except (MalformedError, *ARROW_ERRORS) as error:
-            if batch.num_rows == 1:
-                raise fail(
-                    f"{self.name}, record {first}", first_line(error), self.remedy
-                ) from error
-        for offset in range(batch.num_rows):  # find the record to blame
-            self._records(batch.slice(offset, 1), first + offset)
-        raise fail(self.name, f"a batch from record {first} on is corrupt", self.remedy)
+            number = first + _first_bad(batch, self.schema)
+            raise fail(f"{self.name}, record {number}", first_line(error), self.remedy) from error
 
 
 def _exact(batch: pa.RecordBatch, schema: Schema) -> Sequence[Record]:
-    batch.validate(full=True)
     found = records(batch)
     if has_map(schema):  # Arrow lets a map hold a key twice; the encoding does not
         write = encoder(schema)
         for record in found:
             write(record)
     return found
+
+
+def _first_bad(batch: pa.RecordBatch, schema: Schema) -> int:
+    """Return the place of the first record to blame in a batch that was refused, by halving."""
+    low, high = 0, batch.num_rows
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            half = batch.slice(low, middle - low)
+            half.validate(full=True)
+            _exact(half, schema)
+        except (MalformedError, *ARROW_ERRORS):
+            high = middle
+        else:
+            low = middle
+    return low
 
 
 def columnar(name: str, opened: Open, remedy: str, declared: Schema | None) -> ColumnarSource:

@@ -64,9 +64,7 @@ def _corrected(wrapped: Column, coarse: Column) -> Column | None:
     pairs = zip(values(wrapped), values(coarse), strict=True)
     found = [None if one is None else _instant(one, other) for one, other in pairs]  # type: ignore[arg-type]  # both are integers where one is
     if any(each is not None and each % 1000 for each in found):
-        raise MalformedError(
-            f"column {name!r}: an INT96 instant beyond 1677 to 2262 in nanoseconds"
-        )
+        return None
     whole = pa.array([None if each is None else each // 1000 for each in found], pa.int64())
     return whole.view(pa.timestamp("us"))
 

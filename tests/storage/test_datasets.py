@@ -278,6 +278,43 @@ def test_a_dataset_can_be_read_again(tmp_path: Path) -> None:
     assert max(len(batch) for batch in dataset.batches()) < 5000
 
 
+def test_text_is_read_in_batches_bounded_in_number_and_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    schema = Schema.of(Field("x", String()))
+    path.write_text('{"x":"a"}\n' * 2500)
+    assert [len(batch) for batch in open_dataset(path, schema=schema).batches()] == [
+        1024,
+        1024,
+        452,
+    ]
+    path.write_text(('{"x":"' + "a" * 9 * 2**20 + '"}\n') * 3)
+    assert [len(batch) for batch in open_dataset(path, schema=schema).batches()] == [2, 1]
+
+
+def test_a_byte_order_mark_is_left_out(tmp_path: Path) -> None:
+    schema = Schema.of(Field("x", Int()))
+    (tmp_path / "t.csv").write_text("\ufeffx\n1\n", encoding="utf-8")
+    (tmp_path / "t.jsonl").write_text('\ufeff{"x":1}', encoding="utf-8")
+    for name in ("t.csv", "t.jsonl"):
+        assert list(open_dataset(tmp_path / name, schema=schema).records()) == [{"x": 1}]
+
+
+def test_jsonl_writes_floats_without_digits_as_strings(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"x":"Infinity"}\n{"x":"-Infinity"}\n{"x":"NaN"}\n{"x":1}\n{}\n')
+    dataset = open_dataset(path, schema=Schema.of(Field("x", Float64())))
+    assert repr([record["x"] for record in dataset.records()]) == "[inf, -inf, nan, 1.0, None]"
+
+
+def test_tabs_and_other_delimiters_are_declared(tmp_path: Path) -> None:
+    schema = Schema.of(Field("x", Int()), Field("y", String()))
+    (tmp_path / "t.tsv").write_text("y\tx\na,b\t1\n")
+    (tmp_path / "t.csv").write_text("y;x\na,b;1\n")
+    for name, options in (("t.tsv", Options()), ("t.csv", Options(delimiter=";"))):
+        dataset = open_dataset(tmp_path / name, schema=schema, options=options)
+        assert list(dataset.records()) == [{"x": 1, "y": "a,b"}]
+
+
 def test_several_files_are_one_sequence_in_natural_order(tmp_path: Path) -> None:
     for at in (1, 2, 10):
         pq.write_table(pa.table({"x": [at]}), tmp_path / f"part-{at}.parquet")

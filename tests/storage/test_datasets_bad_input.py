@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from provenance.errors import MalformedError, ProvenanceError, UnavailableError
-from provenance.record import Bool, Field, Float64, Int, List, Map, Schema, String
-from storage import folder, text
+from provenance.record import Bool, Field, Float64, Int, List, Map, Schema, String, Struct
+from storage import folder, order, text
 from storage.datasets import Options, from_stream, open_dataset
 from storage.order import find_files
 from storage.reading import reading
@@ -163,17 +163,19 @@ def test_files_of_other_schemas_are_refused_by_name_and_column(tmp_path: Path) -
 
 def test_a_declared_schema_fills_in_what_columns_of_nulls_do_not_say(tmp_path: Path) -> None:
     schema = Schema.of(
-        Field("list", List(Int())), Field("map", Map(String(), Int())), Field("x", Int())
+        Field("list", List(Int())),
+        Field("map", Map(String(), Int())),
+        Field("x", Struct.of(Field("a", Int()), Field("b", List(String())))),
     )
     whole = {
         "list": pa.array([[1]], pa.list_(pa.int8())),
         "map": pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int8())),
-        "x": pa.array([1]),
+        "x": pa.array([{"a": 1, "b": ["c"]}]),
     }
     holes = {
         "list": pa.array([[None]], pa.list_(pa.null())),
         "map": pa.array([[("k", None)]], pa.map_(pa.string(), pa.null())),
-        "x": pa.nulls(1),
+        "x": pa.array([{"a": None, "b": [None]}]),
     }
     for name, columns in (("1", whole), ("2", holes)):
         path = str(tmp_path / f"{name}.arrow")
@@ -181,7 +183,7 @@ def test_a_declared_schema_fills_in_what_columns_of_nulls_do_not_say(tmp_path: P
         with pa.ipc.new_file(path, given.schema) as writer:
             writer.write_table(given)
     found = list(open_dataset(tmp_path, schema=schema).records())
-    assert found[1] == {"list": [None], "map": [("k", None)], "x": None}
+    assert found[1] == {"list": [None], "map": [("k", None)], "x": {"a": None, "b": [None]}}
     assert "is another list" in refused(tmp_path)
 
 
@@ -352,3 +354,40 @@ def test_a_file_that_vanishes_after_it_was_digested_is_named(tmp_path: Path) -> 
     dataset = open_dataset(tmp_path, records="files")
     path.unlink()
     assert refusal(lambda: list(dataset.records())) == f"{path}: no such file; check the path"
+
+
+def test_a_column_that_cannot_be_encoded_names_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"x": pa.array([b"a" * 16], pa.uuid())}), path)
+    assert refused(path).startswith(f"{path}: column 'x': Arrow type extension<arrow.uuid> ")
+    twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"])
+    pq.write_table(twice, path)
+    assert refused(path) == f"{path}: two fields are named 'x'; rename one"
+
+
+def test_a_column_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.arrow"
+    given = pa.table({"somename": [1]})
+    with pa.ipc.new_file(str(path), given.schema) as writer:
+        writer.write_table(given)
+    path.write_bytes(path.read_bytes().replace(b"somename", b"some\xffame"))
+    assert refused(path) == f"{path}: a column's name is no valid UTF-8; rename it"
+
+
+def test_a_stream_that_changes_its_schema_is_refused() -> None:
+    class Changing:
+        def __init__(self) -> None:
+            self.tables = [pa.table({"x": ["a"]}), pa.table({"x": [1]})]
+
+        def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+            return self.tables.pop().__arrow_c_stream__()  # type: ignore[no-untyped-call]  # pyarrow's stubs
+
+    dataset = from_stream(Changing())
+    assert refusal(lambda: list(dataset.records())).startswith("table: has another schema")
+
+
+def test_files_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order, "MAX_FILES", 1)
+    for name in ("1.jsonl", "2.jsonl"):
+        written(tmp_path / name, '{"x":1}')
+    assert "more than 1 files; pack them into fewer" in refused(tmp_path, XY)
