@@ -107,6 +107,13 @@ def new_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def make_folder(path: Path, mode: int = 0o700) -> None:
+    """Make the folder `path` in an existing one, if it is not there, so that it stays."""
+    with told(path, "make"):
+        path.mkdir(mode=mode, exist_ok=True)
+        _sync_folder(path.parent)
+
+
 def sweep(folder: Path) -> int:
     """Remove what killed writers left in `folder`; return how many files and folders that were."""
     removed = 0

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from provenance.errors import MalformedError, UnavailableError
-from storage.atomic import told, write_atomic
+from storage.atomic import make_folder, told, write_atomic
 
 FOLDER: Final = ".rootline"
 VARIABLE: Final = "ROOTLINE_HOME"
@@ -63,8 +63,8 @@ class Home:
         with told(path, "make"):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.chmod(0o700)
-            for name in FOLDERS:
-                (path / name).mkdir(mode=0o700, exist_ok=True)
+        for name in FOLDERS:
+            make_folder(path / name)
         write_atomic(path / ".gitignore", b"*\n")
         return cls(path.absolute())
 

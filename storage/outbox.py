@@ -24,7 +24,7 @@ from provenance.errors import MalformedError, UnavailableError, VerificationErro
 from provenance.field import Digest
 from provenance.log import MAX_BLOB, MAX_SEQUENCE
 from provenance.receipt import MAX_HEIGHT
-from storage.atomic import create_atomic, new_folder, read_bounded, sweep, told, write_atomic
+from storage.atomic import create_atomic, make_folder, new_folder, read_bounded, sweep, write_atomic
 from storage.lock import PATIENCE, locked
 
 KIND: Final = "rootline/submitted/v1"
@@ -80,8 +80,7 @@ class Outbox:
         if last is not None and sequence > last.sequence + 1:
             raise MalformedError(f"batch {sequence} would follow {last.sequence}: a gap in the log")
         path = self._path(log, sequence)
-        with told(path, "write"):
-            path.parent.mkdir(mode=0o700, exist_ok=True)
+        make_folder(path.parent)
         sweep(path.parent)
         try:
             with new_folder(path) as folder:
@@ -101,6 +100,7 @@ class Outbox:
             VerificationError: Another height was written down before.
         """
         path = self._path(entry.log, entry.sequence) / "submitted"
+        sweep(path.parent)
         create_atomic(path, canonical.encode({"kind": KIND, "height": height}))
         if (before := _height(path)) != height:
             raise VerificationError(f"{path} says height {before}, not {height}; it is not changed")
@@ -114,7 +114,9 @@ class Outbox:
         """
         if self.read(entry.log, entry.sequence).height is None:
             raise MalformedError(f"batch {entry.sequence} has a receipt before it was submitted")
-        create_atomic(self._path(entry.log, entry.sequence) / "receipt", receipt)
+        path = self._path(entry.log, entry.sequence) / "receipt"
+        sweep(path.parent)
+        create_atomic(path, receipt)
         return self.read(entry.log, entry.sequence)
 
     def waiting(self) -> tuple[Entry, ...]:
