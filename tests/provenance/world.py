@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from provenance import canonical, log
+from provenance import canonical, envelope, log, statement
 from provenance import checkpoint as checkpoints
 from provenance.anchor import Anchor
 from provenance.attestation import Commitment, attest
@@ -38,6 +38,7 @@ from provenance.envelope import PublicKey
 from provenance.errors import UnavailableError, VerificationError
 from provenance.evidence import seal
 from provenance.exclusion import ExclusionIndex, prove_absence, prove_presence, record_keys
+from provenance.exclusion import key as exclusion_key
 from provenance.features import FeatureField, FeatureSpec, feature_salt, values
 from provenance.field import Digest, FieldElement
 from provenance.findings import CLAIMS, Level, Outcome, Verdict
@@ -410,6 +411,22 @@ def _post_data(world: World) -> None:
     world.publish([world["v1"], world["v2"]])
 
 
+def _post_foreign(world: World) -> None:
+    """Sign another issuer's commitment, and post it as one's own."""
+    foreign = replace(world["v1"], issuer=STRANGER.key_id, name="foreign", previous=None)
+    payload = statement.write("dataset", foreign.label, foreign.json)
+    data = envelope.seal(statement.PAYLOAD_TYPE, payload, ISSUER).encoded
+    world.members[f"attestations/{canonical.digest(data).hex()}.json"] = data
+    head = world.batches[-1].header
+    world.post(log.append(head, [log.full_entry(data)], None, ISSUER))
+
+
+def _post_hidden(world: World) -> None:
+    """Post the digest of something that nobody is shown."""
+    head = world.batches[-1].header
+    world.post(log.append(head, [log.digest_entry(b"hidden")], None, ISSUER))
+
+
 def _post_data_with_start(world: World) -> None:
     world.publish([world["v1"], world["v2"]], world["start"])
 
@@ -544,6 +561,11 @@ EVENTS: Final[Mapping[str, Callable[[World], None]]] = MappingProxyType(
         "second run": _post_second_run,
         "challenge": _challenge,
         "block": lambda world: _done(world.ledger.advance()),
+        "v1": lambda world: _done(world.publish([world["v1"]])),
+        "v2": lambda world: _done(world.publish([world["v2"]])),
+        "extra": lambda world: _done(world.publish([world.tell("extra", world)])),
+        "foreign": _post_foreign,
+        "hidden": _post_hidden,
         "third version": lambda world: _done(
             world.publish([commitment(world, world["table2"], "v3", world["v1"].digest)])
         ),
@@ -565,10 +587,10 @@ def _add_data(world: World) -> None:
         "openings", opened_document(dataset.digest, table.opening(3))
     )
     exact, notes = table.indexes
-    absent = dataset.indexes[1].key("Somebody else")
-    present = dataset.indexes[1].key("PATIENT 7")
+    absent = exclusion_key(NOTES, "note", "Somebody else")
+    present = exclusion_key(NOTES, "note", "PATIENT 7")
     stranger = encode_record(SCHEMA, {**rows(1, 1)[0], "note": "nobody"})
-    whole = dataset.indexes[0].key(content_digest(table.schema.digest, stranger))
+    whole = exclusion_key("exact/1", "", content_digest(table.schema.digest, stranger))
     for index, value, proof, is_absent in (
         (1, "Somebody else", prove_absence(notes, absent).to_json(), True),
         (1, "PATIENT 7", prove_presence(notes, present).to_json(), False),
