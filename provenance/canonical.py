@@ -7,13 +7,13 @@ plain SHA-256 of its bytes, the one that any tool computes over the file:
 b'{"count":3,"kind":"rootline/example/v1"}'
 
 Integers beyond 2**53 - 1 are decimal strings. A payload that differs from its own RFC 8785 form is
-refused, and so are duplicate keys, trailing bytes, unknown fields and numbers that are no integers
-where an integer is meant.
+refused, and so are duplicate keys, trailing bytes, unknown fields, deep nesting and numbers that
+are no integers where an integer is meant (docs/spec/canonical.md).
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final, TypeVar
@@ -28,7 +28,11 @@ JsonObject = Mapping[str, Json]
 T = TypeVar("T")
 
 MAX_BYTES: Final = 16 * 2**20
+MAX_DEPTH: Final = 64
+"""No value lies deeper below the outermost object; so no reader's stack decides what is valid."""
 SAFE: Final = 2**53 - 1
+_EXPONENT: Final = 1e21
+"""From here on RFC 8785 writes a number with an exponent, so that it is read as no integer."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 _DECIMAL: Final = re.compile(r"-?[1-9][0-9]{0,19}")
 
@@ -37,12 +41,31 @@ def encode(value: JsonObject) -> bytes:
     """Return `value` as RFC 8785 bytes.
 
     Raises:
-        MalformedError: A number that RFC 8785 cannot write, or a string that is no valid Unicode.
+        MalformedError: A number that RFC 8785 cannot write or that would be read back as another
+            one, a string that is no valid Unicode, a value of another type, or too deep.
     """
+    _check_values(value)
     try:
-        return rfc8785.dumps(value)  # type: ignore[arg-type]  # its alias is invariant
-    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
-        raise MalformedError(f"cannot be written as canonical JSON: {error}") from error
+        return rfc8785.dumps(value)
+    except (ValueError, RecursionError) as error:
+        raise MalformedError(f"cannot be written as canonical JSON: {error}"[:200]) from error
+
+
+def _check_values(value: Json) -> None:
+    level: list[Json] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        if any(isinstance(item, float) and SAFE < abs(item) < _EXPONENT for item in level):
+            raise MalformedError("a number from 2**53 to 10**21 stands in JSON as a decimal string")
+        level = [inner for item in level for inner in _inside(item)]
+        if not level:
+            return
+    raise MalformedError(f"JSON nested deeper than {MAX_DEPTH}; flatten it")
+
+
+def _inside(value: Json) -> Iterable[Json]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
 
 
 def digest(data: bytes) -> Digest:
@@ -62,7 +85,7 @@ def decode(data: bytes, *, limit: int = MAX_BYTES) -> dict[str, Json]:
         MalformedError: Too long, no JSON object, too deep, duplicate keys, trailing bytes, or
             another spelling than RFC 8785's.
     """
-    value = decode_loose(data, limit=limit)
+    value = _load(data, limit)
     if encode(value) != data:
         raise MalformedError("not in canonical form (RFC 8785): other spelling, order or spaces")
     return value
@@ -72,8 +95,15 @@ def decode_loose(data: bytes, *, limit: int = MAX_BYTES) -> dict[str, Json]:
     """Return the object that `data` writes in any spelling, as people do in files of their own.
 
     Raises:
-        MalformedError: Too long, no JSON object, too deep, duplicate keys, or trailing bytes.
+        MalformedError: Too long, no JSON object, too deep, duplicate keys, trailing bytes, or a
+            value that canonical JSON cannot hold.
     """
+    value = _load(data, limit)
+    encode(value)
+    return value
+
+
+def _load(data: bytes, limit: int) -> dict[str, Json]:
     if len(data) > limit:
         raise MalformedError(f"a document of {len(data)} bytes; at most {limit} are read")
     try:
@@ -131,7 +161,7 @@ class Fields:
     def done(self) -> None:
         """Raise MalformedError if a member was not taken."""
         if self.members:
-            raise MalformedError(f"{self.where}: unknown member {sorted(self.members)[0]!r}")
+            raise MalformedError(f"{self.where}: unknown member {min(self.members)[:80]!r}")
 
     def error(self, name: str, expected: str) -> MalformedError:
         """Return the error that says that `name` is not what was `expected`."""

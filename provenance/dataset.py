@@ -16,13 +16,14 @@ from provenance import canonical
 from provenance.canonical import Fields, Json, JsonObject
 from provenance.chunk import CHUNK, Cutter, cut_key
 from provenance.errors import MalformedError
-from provenance.exclusion import IndexEntry
+from provenance.exclusion import NORMALISERS, IndexEntry
+from provenance.exclusion_key import check_field
 from provenance.features import FeatureSpec, digits, feature_elements, feature_salt
 from provenance.field import Digest, FieldElement
 from provenance.leaf import DatasetKey, content_digest, leaf_digest, salt
 from provenance.poseidon import ezkl_sponge_many, poseidon_many, to_words
 from provenance.record import Record, encode_record
-from provenance.schema import Schema
+from provenance.schema import Bool, Decimal, Float32, Float64, Int, Schema, UInt
 from provenance.tree import Chunk, chunk_root, top_depth
 
 KIND: Final = "rootline/dataset/v1"
@@ -30,8 +31,12 @@ SOURCES_KIND: Final = "rootline/sources/v1"
 ORDERS: Final = ("natural/1", "given")
 MAX_CHUNKS: Final = 2**18
 MAX_FACTS: Final = 256
+MAX_FACT: Final = 4096
 MAX_INDEXES: Final = 32
 MAX_FILES: Final = 2**20
+MAX_SIZE: Final = 2**63 - 1
+NUMERIC: Final = (Bool, Int, UInt, Float32, Float64, Decimal)
+"""Logical types that become features."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class DatasetCommitment:
 
     def __post_init__(self) -> None:
         """Raise MalformedError where the parts contradict each other."""
+        Digest.parse(self.issuer)
         if not (canonical.is_name(self.name) and canonical.is_name(self.version)):
             raise MalformedError(f"dataset: {self.name!r} and {self.version!r} must be names")
         if self.order not in ORDERS:
@@ -66,6 +72,11 @@ class DatasetCommitment:
             raise MalformedError(f"dataset: {self.records} records do not fit {self.chunks} chunks")
         if self.root == 0:
             raise MalformedError("dataset: the record root is zero")
+        if self.size_bytes is not None and not 0 <= self.size_bytes <= MAX_SIZE:
+            raise MalformedError(f"dataset: {self.size_bytes} bytes; 0 to {MAX_SIZE} are possible")
+        _check_features(self.features, self.schema)
+        _check_indexes(self.indexes, self.schema, self.records)
+        _check_facts(self.facts)
 
     @property
     def label(self) -> str:
@@ -137,19 +148,48 @@ class DatasetCommitment:
             sources=fields.digest("sources"),
             previous=fields.optional("previous", fields.digest),
             facts=_facts(fields.inner("facts")),
-            size_bytes=fields.optional("bytes", lambda name: fields.integer(name, 0, 2**63 - 1)),
+            size_bytes=fields.optional("bytes", lambda name: fields.integer(name, 0, MAX_SIZE)),
         )
         fields.done()
         return commitment
 
 
 def _facts(fields: Fields) -> dict[str, str]:
-    if len(fields.members) > MAX_FACTS:
-        raise MalformedError(f"dataset: at most {MAX_FACTS} declared facts")
-    names = sorted(fields.members)
-    if not all(map(canonical.is_name, names)):
-        raise MalformedError("dataset: a declared fact's name is not a name")
-    return {name: fields.text(name) for name in names}
+    return {name: fields.text(name, most=MAX_FACT) for name in sorted(fields.members)}
+
+
+def _check_facts(facts: Mapping[str, str]) -> None:
+    if len(facts) > MAX_FACTS:
+        raise MalformedError(f"dataset: at most {MAX_FACTS} declared facts, not {len(facts)}")
+    for name, text in facts.items():
+        if not canonical.is_name(name) or len(text) > MAX_FACT:
+            raise MalformedError(
+                f"dataset: fact {name[:80]!r} needs a name and at most {MAX_FACT} characters"
+            )
+
+
+def _check_features(spec: FeatureSpec | None, schema: Schema) -> None:
+    """Refuse features that are no numeric fields: where nulls are zero they would read as 0."""
+    types = {field.name: field.type for field in schema.fields}
+    for field in spec.all if spec else ():
+        if not isinstance(types.get(field.name), NUMERIC):
+            raise MalformedError(f"dataset: feature {field.name!r} is no numeric field of it")
+
+
+def _check_indexes(indexes: Sequence[IndexEntry], schema: Schema, records: int) -> None:
+    """Refuse indexes that the schema, the record count or each other contradict."""
+    if len(indexes) > MAX_INDEXES:
+        raise MalformedError(f"dataset: at most {MAX_INDEXES} indexes, not {len(indexes)}")
+    if len({(i.normaliser, i.field, i.parameters) for i in indexes}) != len(indexes):
+        raise MalformedError("dataset: two indexes of one normaliser over one field")
+    for index in indexes:
+        if index.normaliser in NORMALISERS:
+            check_field(schema, index.normaliser, index.field)
+        whole = index.normaliser == "exact/1"
+        if whole and (index.without or not 1 <= index.keys <= records):
+            raise MalformedError("dataset: in an exact/1 index every record has one key")
+        if index.without > records or (index.keys == 0) != (index.without == records):
+            raise MalformedError(f"dataset: {index.without} of {records} records without a key")
 
 
 class SourceFile(Protocol):
@@ -177,7 +217,16 @@ def sources_document(files: Sequence[SourceFile], salt_bytes: bytes) -> bytes:
     Args:
         files: In the dataset's order.
         salt_bytes: 32 secret bytes; without them the digests of known files could be guessed.
+
+    Raises:
+        MalformedError: Another length of salt, too many files, or two of one path.
     """
+    if len(salt_bytes) != 32:
+        raise MalformedError(f"sources: a salt has 32 bytes, got {len(salt_bytes)}")
+    if len(files) > MAX_FILES:
+        raise MalformedError(f"sources: at most {MAX_FILES} files, not {len(files)}")
+    if len({file.path for file in files}) != len(files):
+        raise MalformedError("sources: two files have one path")
     rows: list[Json] = [
         {"path": file.path, "bytes": canonical.integer(file.size), "sha256": file.sha256.hex()}
         for file in files
@@ -212,7 +261,7 @@ def leaves_of(
     schema_digest = schema.digest
     contents = tuple(content_digest(schema_digest, encode_record(schema, row)) for row in records)
     plain = to_words(leaf_digest(salt(key, content), content) for content in contents)
-    if spec is None:
+    if spec is None or not records:
         return Leaves(contents, plain)
     elements = [
         feature_elements(digits(spec, row), feature_salt(key, content))

@@ -15,7 +15,7 @@ import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -23,8 +23,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from provenance import canonical
 from provenance.canonical import Fields
 from provenance.errors import MalformedError, SignatureError
+from provenance.field import parse_hex
 
 MAX_PAYLOAD: Final = 4 * 2**20
+MAX_TYPE: Final = 128
+_PRIME: Final = 2**255 - 19
+_ORDER_EIGHT: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_WEAK: Final = frozenset({0, 1, _PRIME - 1, _ORDER_EIGHT, _PRIME - _ORDER_EIGHT})
+"""y of the points of order 1, 2, 4 and 8: under such a key anybody's signature verifies."""
 
 
 class Signer(Protocol):
@@ -41,14 +47,17 @@ class Signer(Protocol):
 
 
 class PublicKey(bytes):
-    """An ed25519 public key: 32 bytes."""
+    """An ed25519 public key: 32 bytes, the one spelling of a point that is not of small order."""
 
     __slots__ = ()
 
-    def __new__(cls, value: bytes) -> "PublicKey":
-        """Wrap `value`, or raise MalformedError if it is not 32 bytes."""
+    def __new__(cls, value: bytes) -> Self:
+        """Wrap `value`, or raise MalformedError if it is not 32 bytes or a key worth nothing."""
         if len(value) != 32:
             raise MalformedError(f"an ed25519 public key has 32 bytes, got {len(value)}")
+        height = int.from_bytes(value, "little") & (2**255 - 1)  # y; the top bit is the sign of x
+        if height >= _PRIME or height in _WEAK:
+            raise MalformedError("not an ed25519 public key: of small order, or another spelling")
         return super().__new__(cls, value)
 
     @property
@@ -72,6 +81,18 @@ class Envelope:
     payload: bytes
     key_id: str
     signature: bytes
+
+    def __post_init__(self) -> None:
+        """Raise MalformedError for what `parse` would not read back."""
+        if len(self.payload) > MAX_PAYLOAD:
+            raise MalformedError(
+                f"a payload of {len(self.payload)} bytes; at most {MAX_PAYLOAD} are signed"
+            )
+        if len(self.payload_type) > MAX_TYPE:
+            raise MalformedError(f"a payload type has at most {MAX_TYPE} characters")
+        if len(self.signature) != 64:
+            raise MalformedError(f"an ed25519 signature has 64 bytes, got {len(self.signature)}")
+        parse_hex(self.key_id, 32)
 
     @property
     def encoded(self) -> bytes:
@@ -109,7 +130,7 @@ def parse(data: bytes) -> Envelope:
         MalformedError: Not canonical, no signature or several, base64 with slack.
     """
     fields = Fields.of(canonical.decode(data, limit=2 * MAX_PAYLOAD), "envelope")
-    payload_type = fields.text("payloadType", most=128)
+    payload_type = fields.text("payloadType", most=MAX_TYPE)
     payload = _base64(fields.text("payload", most=2 * MAX_PAYLOAD))
     signatures = fields.objects("signatures", 64)
     fields.done()
@@ -118,8 +139,6 @@ def parse(data: bytes) -> Envelope:
     key_id = signatures[0].hexed("keyid", 32).hex()
     signature = _base64(signatures[0].text("sig", most=128))
     signatures[0].done()
-    if len(signature) != 64:
-        raise MalformedError(f"an ed25519 signature has 64 bytes, got {len(signature)}")
     return Envelope(payload_type, payload, key_id, signature)
 
 

@@ -1,6 +1,6 @@
-"""The values everything else is made of: digests of 32 bytes, and elements of BN254's scalar field.
+"""The values everything else is made of: 32-byte digests, elements of BN254's scalar field.
 
-A field element is an integer below the order *r*, written as 32 bytes big-endian, in lower-case hex:
+A field element is an integer below the order *r*, written as 32 bytes big-endian, lower-case hex:
 
 >>> FieldElement(1).hex
 '0000000000000000000000000000000000000000000000000000000000000001'
@@ -51,9 +51,12 @@ class FieldElement(int):
     __slots__ = ()
 
     def __new__(cls, value: int) -> Self:
-        """Wrap `value`, or raise MalformedError if it is outside the field."""
-        if not 0 <= value < ORDER:
-            raise MalformedError("a field element lies between 0 and the BN254 scalar order")
+        """Wrap `value`, or raise MalformedError if it is outside the field or no integer."""
+        # `type: ignore`: a type checker knows better, but a float would be cut off silently.
+        if not isinstance(value, int) or not 0 <= value < ORDER:  # type: ignore[redundant-expr]
+            raise MalformedError(
+                "a field element is an integer from 0 to below the BN254 scalar order"
+            )
         return super().__new__(cls, value)
 
     @classmethod

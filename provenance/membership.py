@@ -1,7 +1,7 @@
 """The claim that a zero-knowledge membership proof backs: what the issuer signs about it.
 
-`blinded_leaf` and `blinded_index` are public values of the proof. The context that ties the proof to
-this claim is made of everything else, so a proof cannot be carried over to another dataset, log,
+`blinded_leaf` and `blinded_index` are public values of the proof. The context that ties the proof
+to this claim is made of everything else, so a proof cannot be carried over to another dataset, log,
 issuer or circuit:
 
     {"circuit":"membership-22.v1","claim":"membership","dataset":"…","issuer":"…",
@@ -13,6 +13,7 @@ from typing import Final
 
 from provenance import canonical
 from provenance.canonical import Fields, JsonObject
+from provenance.errors import MalformedError
 from provenance.field import Digest, FieldElement
 
 KIND: Final = "rootline/membership/v1"
@@ -21,7 +22,7 @@ CONTEXT_KIND: Final = "rootline/context/v1"
 
 @dataclass(frozen=True, slots=True)
 class MembershipClaim:
-    """Some record of `dataset` lies behind `blinded_leaf`; `proof` is the proof document's digest."""
+    """Some record of `dataset` lies behind `blinded_leaf`; `proof` names the proof document."""
 
     issuer: str
     log: Digest
@@ -30,6 +31,12 @@ class MembershipClaim:
     blinded_leaf: FieldElement
     blinded_index: FieldElement
     proof: Digest
+
+    def __post_init__(self) -> None:
+        """Raise MalformedError where the issuer is no key id or the circuit's name no name."""
+        Digest.parse(self.issuer)
+        if not canonical.is_name(self.circuit):
+            raise MalformedError(f"membership: {self.circuit[:80]!r} is no circuit's name")
 
     @property
     def json(self) -> JsonObject:

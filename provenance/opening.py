@@ -1,6 +1,6 @@
 """A record shown to an auditor: its bytes, its salt, and the path to the committed root.
 
-{"encoded":"<hex>","feature_commitment":null,"kind":"rootline/opening/v1",
+{"encoded":"<hex>","feature_salt":null,"kind":"rootline/opening/v1",
  "path":{…},"salt":"<hex, 16 bytes>"}
 """
 
@@ -30,6 +30,13 @@ class Opening:
     salt: Salt
     feature_salt: FieldElement | None
     path: InclusionProof
+
+    def __post_init__(self) -> None:
+        """Raise MalformedError for a record that `from_fields` would not read back."""
+        if len(self.encoded_record) > MAX_RECORD:
+            raise MalformedError(
+                f"a record of {len(self.encoded_record)} bytes; at most {MAX_RECORD} are opened"
+            )
 
     @property
     def json(self) -> JsonObject:

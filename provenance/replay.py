@@ -20,10 +20,13 @@ SAMPLER: Final = "holdout-shuffle/1"
 INITIAL: Final = "zeros/1"
 OPTIMISER: Final = "logistic-sgd-fixed/1"
 MAX_RECORDS: Final = 2**24
+MAX_DRAWS: Final = 2**24
+"""Records that all epochs together shuffle: about half a minute of an auditor's time."""
+MAX_CENTRE: Final = 2**14
 
 
 def draws(seed: Digest, label: str) -> Iterator[int]:
-    """Yield 64-bit words: SHA-256(`RL-draw` + length of label + label + seed + counter), in fours."""
+    """Yield 64-bit words: SHA-256(`RL-draw` + length + label + seed + counter), four a digest."""
     prefix = b"RL-draw" + len(label).to_bytes(4, "big") + label.encode() + seed
     counter = 0
     while True:
@@ -33,7 +36,13 @@ def draws(seed: Digest, label: str) -> Iterator[int]:
 
 
 def below(words: Iterator[int], bound: int) -> int:
-    """Return a uniform integer from 0 to `bound` - 1, by rejecting words in the uneven rest."""
+    """Return a uniform integer from 0 to `bound` - 1, by rejecting words in the uneven rest.
+
+    Raises:
+        MalformedError: A bound that no word can fill evenly: below 1, or beyond 2**64.
+    """
+    if not 1 <= bound <= 2**64:
+        raise MalformedError(f"a draw below {bound}; 1 to 2**64 can be")
     limit = 2**64 - 2**64 % bound
     return next(word for word in words if word < limit) % bound
 
@@ -71,10 +80,14 @@ def plan(seed: Digest, records: int, hyperparameters: JsonObject) -> Plan:
     fields = Fields.of(dict(hyperparameters), f"sampler {SAMPLER}")
     size, epochs = fields.integer("batch", 1, 2**14), fields.integer("epochs", 1, 2**16)
     held = records * fields.integer("holdout_permille", 0, 999) // 1000
+    if records - held < size:
+        raise MalformedError(
+            f"sampler {SAMPLER}: {records - held} records, {size} a batch: no step"
+        )
+    if epochs * (records - held) > MAX_DRAWS:  # an auditor draws them all, whoever chose them
+        raise MalformedError(f"sampler {SAMPLER}: at most {MAX_DRAWS} records in all epochs")
     order = permutation(seed, "split", records)
     kept = order[held:]
-    if len(kept) < size or epochs * (len(kept) // size) > MAX_RECORDS:
-        raise MalformedError(f"sampler {SAMPLER}: {len(kept)} records, {size} a batch: no such run")
     batches = tuple(batch for epoch in range(epochs) for batch in _epoch(seed, epoch, kept, size))
     return Plan(tuple(order[:held]), batches)
 
@@ -98,7 +111,7 @@ class Logistic:
 
     @classmethod
     def of(cls, hyperparameters: JsonObject) -> "Logistic":
-        """Return the optimiser with its declared `centre` and `rate_bits`, or raise MalformedError."""
+        """Return the optimiser with its declared values, or raise MalformedError."""
         fields = Fields.of(dict(hyperparameters), f"optimiser {OPTIMISER}")
         centre = tuple(_small(value) for value in fields.items("centre", 4096))
         return cls(centre, fields.integer("rate_bits", 0, 16))
@@ -109,8 +122,17 @@ class Logistic:
         return (0,) * (len(self.centre) + 1)
 
     def probability(self, weights: Sequence[int], inputs: Sequence[int]) -> int:
-        """Return the hard sigmoid of one row at scale 2**10; `inputs` still have their centre."""
-        rows = zip(weights, inputs, self.centre, strict=False)
+        """Return the hard sigmoid of one row at scale 2**10; `inputs` still have their centre.
+
+        Raises:
+            MalformedError: Not one weight an input and the bias, or not one input a centre.
+        """
+        if not len(weights) - 1 == len(inputs) == len(self.centre):
+            raise MalformedError(
+                f"{OPTIMISER}: {len(self.centre)} inputs have {len(self.centre) + 1} weights; "
+                f"got {len(inputs)} and {len(weights)}"
+            )
+        rows = zip(weights[:-1], inputs, self.centre, strict=True)
         z = sum(w * (v - c) for w, v, c in rows) + (weights[-1] << 7)
         return max(0, min(1024, 512 + rounded(z, 512)))
 
@@ -122,11 +144,11 @@ class Logistic:
             batch: Rows of feature values with the label, 0 or 1, last.
 
         Raises:
-            MalformedError: A row has another width, or a label is neither 0 nor 1.
+            MalformedError: No row, a row or weights of another width, or a label neither 0 nor 1.
         """
         width = len(self.centre)
-        if any(len(row) != width + 1 or row[-1] not in (0, 1) for row in batch):
-            raise MalformedError(f"{OPTIMISER}: a row has {width} features and a label 0 or 1")
+        if not batch or any(len(row) != width + 1 or row[-1] not in (0, 1) for row in batch):
+            raise MalformedError(f"{OPTIMISER}: each row has {width} features and a label 0 or 1")
         errors = [self.probability(weights, row[:-1]) - 1024 * row[-1] for row in batch]
         divisor = len(batch) << (7 + self.rate_bits)
         columns = [
@@ -159,11 +181,19 @@ def challenge(block_hash: Digest, run: Digest, steps: int, samples: int) -> tupl
 
 
 def detection(forged_share: float, samples: int) -> float:
-    """Return the chance that `samples` draws meet at least one of a share of forged steps."""
+    """Return the chance, at least, that `samples` draws meet one of a share of forged steps.
+
+    Challenges are drawn without repetition, which only raises it.
+
+    Raises:
+        MalformedError: A share outside 0 to 1, or fewer than no samples.
+    """
+    if not 0 <= forged_share <= 1 or samples < 0:
+        raise MalformedError(f"no chance for a share of {forged_share} and {samples} samples")
     return 1.0 - (1.0 - forged_share) ** samples
 
 
 def _small(value: Json) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 2**14:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > MAX_CENTRE:
         raise MalformedError(f"optimiser {OPTIMISER}: a centre is an integer within ±2^14")
     return value

@@ -44,7 +44,13 @@ def root(leaves: Sequence[Digest]) -> Digest:
 
 
 def path(leaves: Sequence[Digest], index: int) -> MerklePath:
-    """Return the proof that the leaf at `index` is under `root(leaves)`."""
+    """Return the proof that the leaf at `index` is under `root(leaves)`.
+
+    Raises:
+        MalformedError: There is no such leaf.
+    """
+    if not 0 <= index < len(leaves):
+        raise MalformedError(f"index {index} is outside a tree of {len(leaves)} leaves")
     return MerklePath(index, len(leaves), _siblings(leaves, index))
 
 

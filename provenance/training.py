@@ -8,26 +8,33 @@ later block, so nobody chose it. The run's transcript is a record tree whose rec
 Documents: rootline/start/v1 and rootline/run/v1, see docs/spec/run.md.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
 from provenance import canonical
 from provenance.canonical import Fields, Json, JsonObject
+from provenance.chunk import CHUNK
 from provenance.errors import MalformedError
 from provenance.field import Digest, FieldElement
+from provenance.leaf import Salt
 from provenance.record import Record, Value
 from provenance.schema import Bytes, Field, List, Schema, UInt
-from provenance.tree import CHUNK
 
 START_KIND: Final = "rootline/start/v1"
 RUN_KIND: Final = "rootline/run/v1"
 MAX_DATASETS: Final = 64
 MAX_STEPS: Final = 2**32
 MAX_HEIGHT: Final = 2**53 - 1
+MAX_CHUNKS: Final = 2**18
+MAX_CODE: Final = 16
 STATES: Final = ("fixed14/1", "bytes/1")
 """How a state is committed: packed 14-bit digits (a circuit can open it), or a digest of bytes."""
+
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 STEP_SCHEMA: Final = Schema.of(
     Field("number", UInt()),
@@ -59,10 +66,15 @@ class RunStart:
 
     def __post_init__(self) -> None:
         """Raise MalformedError where a part cannot be."""
-        if not canonical.is_name(self.name):
-            raise MalformedError(f"start: {self.name!r} is not a name")
+        Digest.parse(self.issuer)
+        if not all(map(canonical.is_name, (self.name, *self.datasets, *self.code))):
+            raise MalformedError("start: its name, a dataset's role or a code origin is no name")
         if not 1 <= len(self.datasets) <= MAX_DATASETS:
             raise MalformedError(f"start: 1 to {MAX_DATASETS} datasets, not {len(self.datasets)}")
+        if len(self.code) > MAX_CODE or any(len(text) > 256 for text in self.code.values()):
+            raise MalformedError(f"start: at most {MAX_CODE} code origins of 256 characters")
+        if not all(0 < len(rule) <= 64 for rule in (self.optimiser, self.sampler, self.initial)):
+            raise MalformedError("start: optimiser, sampler and initial are named in 64 characters")
         if self.state not in STATES:
             raise MalformedError(f"start: unknown form of state {self.state!r}")
         if not 1 <= self.seed_height <= MAX_HEIGHT:
@@ -131,8 +143,12 @@ class Transcript:
 
     def __post_init__(self) -> None:
         """Raise MalformedError where the counts contradict each other."""
-        if not 1 <= self.chunks <= self.steps <= self.chunks * CHUNK:
+        if not 1 <= self.chunks <= MAX_CHUNKS:
+            raise MalformedError(f"transcript: {self.chunks} chunks; 1 to {MAX_CHUNKS} can be")
+        if not self.chunks <= self.steps <= self.chunks * CHUNK:
             raise MalformedError(f"transcript: {self.steps} steps do not fit {self.chunks} chunks")
+        if self.root == 0:
+            raise MalformedError("transcript: the root is zero")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +167,14 @@ class Run:
     started_at: str
     ended_at: str
     challenge_height: int
+
+    def __post_init__(self) -> None:
+        """Raise MalformedError where a part cannot be, or parts contradict each other."""
+        Digest.parse(self.issuer)
+        if not 1 <= self.challenge_height <= MAX_HEIGHT:
+            raise MalformedError(f"run: {self.challenge_height} is no block height")
+        if _time(self.started_at) > _time(self.ended_at):
+            raise MalformedError(f"run: it ends at {self.ended_at}, before its start")
 
     @property
     def json(self) -> JsonObject:
@@ -193,7 +217,7 @@ class Run:
         inner = fields.inner("transcript")
         transcript = Transcript(
             inner.element("root"),
-            inner.integer("chunks", 1, 2**18),
+            inner.integer("chunks", 1, MAX_CHUNKS),
             inner.integer("steps", 1, MAX_STEPS),
         )
         inner.done()
@@ -242,25 +266,29 @@ class Step:
     @classmethod
     def of(cls, record: Record) -> "Step":
         """Return the step that a decoded record of STEP_SCHEMA holds, or raise MalformedError."""
-        number, batch, features = record["number"], record["batch"], record["features"]
-        if not isinstance(number, int) or not isinstance(batch, Sequence | None):
-            raise MalformedError("step: its number or its batch is missing")
-        digests = {name: _digest(record[name], name) for name in ("before", "after", "dataset")}
+        digests = {name: _digest(record.get(name), name) for name in ("before", "after", "dataset")}
+        features = _sequence(record.get("features"), "features")
         return cls(
-            number=number,
-            batch=tuple(_index(value) for value in batch or ()),
-            features=tuple(_digest(value, "features") for value in _sequence(features)),
+            number=_index(record.get("number"), "number"),
+            batch=tuple(
+                _index(value, "batch") for value in _sequence(record.get("batch"), "batch")
+            ),
+            features=tuple(_digest(value, "features") for value in features),
             **digests,
         )
 
 
-def _sequence(value: Value) -> Sequence[Value]:
-    return value if isinstance(value, list | tuple) else ()
+def _sequence(value: Value, name: str) -> Sequence[Value]:
+    if not isinstance(
+        value, list | tuple
+    ):  # null is refused: it would mean what an empty list does
+        raise MalformedError(f"step: {name!r} must be a list")
+    return value
 
 
-def _index(value: Value) -> int:
-    if not isinstance(value, int):
-        raise MalformedError("step: a batch lists record indexes")
+def _index(value: Value, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise MalformedError(f"step: {name!r} must hold integers")
     return value
 
 
@@ -276,20 +304,26 @@ def bytes_state(state: bytes, salt: bytes) -> Digest:
     Args:
         state: The state's canonical bytes, of any length.
         salt: 16 bytes drawn at random for this state and kept with it.
+
+    Raises:
+        MalformedError: A salt of another length.
     """
-    return Digest(sha256(b"RL-state" + salt + sha256(state).digest()).digest())
+    return Digest(sha256(b"RL-state" + Salt(salt) + sha256(state).digest()).digest())
 
 
 def _datasets(fields: Fields) -> dict[str, Digest]:
-    return {role: fields.digest(role) for role in _names(fields, MAX_DATASETS)}
+    return {role: fields.digest(role) for role in sorted(fields.members)}
 
 
 def _code(fields: Fields) -> dict[str, str]:
-    return {name: fields.text(name, most=256) for name in _names(fields, 16)}
+    return {name: fields.text(name, most=256) for name in sorted(fields.members)}
 
 
-def _names(fields: Fields, most: int) -> list[str]:
-    names = sorted(fields.members)
-    if len(names) > most or not all(map(canonical.is_name, names)):
-        raise MalformedError(f"{fields.where}: at most {most} members, each under a name")
-    return names
+def _time(text: str) -> datetime:
+    """Return the time that `text` writes as 2026-01-31T23:59:59Z, or raise MalformedError."""
+    if not _TIME.fullmatch(text):
+        raise MalformedError(f"run: {text[:40]!r} is no time in UTC such as 2026-01-31T23:59:59Z")
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise MalformedError(f"run: there is no time {text}") from error
