@@ -109,8 +109,8 @@ def test_proof_vectors(case: dict[str, Any]) -> None:
 # Against the naive tree
 
 
-@settings(deadline=None, max_examples=8)
-@given(st.lists(NUMBERS, max_size=6))
+@settings(deadline=None, max_examples=5)
+@given(st.lists(NUMBERS, max_size=5))
 def test_the_root_is_that_of_the_naive_tree(numbers: list[int]) -> None:
     keys = [as_key(number) for number in numbers]
     index = ExclusionIndex.build(keys, SECRET)
