@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,7 @@ def attest_versions(space: Workspace, labels: Iterable[str]) -> Iterator[tuple[s
         UnavailableError: A step or a check failed; the message holds the first reason.
     """
     prepare_dagster(space.home)
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
     job = defs.resolve_job_def(attest.name)
     with dg.DagsterInstance.get() as instance:
         for label in labels:

@@ -1,5 +1,6 @@
 """Policies, and a bundle's verdict: the auditor's side, which needs no home."""
 
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +28,7 @@ def verifiers() -> Verifiers:
     from circuits.prover import EzklVerifier
 
     celestia = CelestiaVerifier()
-    provers: Mapping[str, ProofVerifier] = {"ezkl": EzklVerifier()}
+    provers: Mapping[str, ProofVerifier] = {"ezkl": EzklVerifier(Path(tempfile.gettempdir()))}
     return Verifiers({"embedded": celestia, "memory": celestia, "celestia": celestia}, provers)
 
 

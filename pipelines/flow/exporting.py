@@ -83,7 +83,7 @@ class Bundle:
                 name = item.commitment.proof.hex()
                 data = read_bounded(proof_path(self.space, name), 2**24)
                 self.members[f"proofs/{name}.json"] = data
-                artifacts = verifier_artifacts(Proof.parse(data), self.space.home.circuits)
+                artifacts = verifier_artifacts(Proof.parse(data), self.space.home.path)
                 for digest, artifact in artifacts.items():
                     self.members[f"circuits/{digest.hex()}.bin"] = artifact
 

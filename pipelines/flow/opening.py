@@ -18,7 +18,7 @@ from provenance.exclusion import (
     record_keys,
 )
 from provenance.features import FeatureSpec, feature_salt
-from provenance.field import Digest
+from provenance.field import Digest, FieldElement
 from provenance.leaf import DatasetKey, content_digest, salt
 from provenance.opening import Opening, opened_leaf
 from provenance.poseidon import from_words
@@ -146,7 +146,7 @@ def _keys(dataset: Dataset, schema: Schema, normaliser: str, field: str) -> Iter
         yield from record_keys(normaliser, field, value)
 
 
-def leaf_of(nodes: NodeFile, number: int) -> tuple[int, int, int]:
+def leaf_of(nodes: NodeFile, number: int) -> tuple[int, int, FieldElement]:
     """Return chunk, position and leaf of the record with a running number."""
     chunk, position = divmod(record_index(nodes.chunks, number), CHUNK)
     return chunk, position, from_words(nodes.leaves_of(chunk)[position : position + 1])[0]

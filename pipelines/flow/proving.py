@@ -7,9 +7,10 @@ from pipelines.flow.catalogue import Version, nodes_of
 from pipelines.flow.opening import leaf_of
 from pipelines.flow.publishing import queue
 from pipelines.flow.workspace import Workspace
+from provenance import canonical
 from provenance.attestation import Attestation, attest
-from provenance.canonical import digest
 from provenance.field import ORDER, FieldElement
+from provenance.leaf import blinded_index, blinded_leaf
 from provenance.membership import MembershipClaim, context_statement
 from provenance.proof import Proof, context
 from provenance.tree import prove_inclusion
@@ -18,10 +19,25 @@ from storage.atomic import write_atomic
 CIRCUIT = "membership-22.v1"
 
 
+def prepare(space: Workspace, circuit: str = CIRCUIT) -> None:
+    """Make a circuit's keys under the local INSECURE SRS, unless the home has them.
+
+    Raises:
+        UnavailableError: The prover is not installed, ran out of time or memory.
+    """
+    from circuits.artifacts import keys, local_srs
+    from circuits.spec import circuit as named
+
+    chosen = named(circuit)
+    keys(chosen, local_srs(space.home.path, chosen.logrows), space.home.path)
+
+
 def prove_membership(
     space: Workspace, version: Version, number: int, *, circuit: str = CIRCUIT
 ) -> tuple[Attestation, Proof]:
     """Return a signed claim, and the proof that some record stands in a version.
+
+    The blinds are kept in `secrets/`, so that the blinded leaf can be opened later.
 
     Args:
         space: The home; keys of the circuit are cached in it.
@@ -33,24 +49,29 @@ def prove_membership(
         MalformedError: No such record.
         UnavailableError: The prover is not installed, ran out of time or memory.
     """
-    from circuits.membership import prove
+    from circuits.proving import prove_membership as prove
 
     commitment = version.commitment
     nodes = nodes_of(space, commitment)
     chunk, position, leaf = leaf_of(nodes, number)
     path = prove_inclusion(nodes.leaves_of(chunk), position, nodes.chunks, chunk)
-    statement = context_statement(commitment.issuer, commitment.log, commitment.digest, circuit)
+    about = (commitment.issuer, commitment.log, commitment.digest, circuit)
     blinds = [FieldElement(secrets.randbelow(ORDER)) for _ in range(2)]
-    proof = prove(path, leaf, nodes.root, *blinds, context(statement), home=space.home.circuits)
-    write_atomic(proof_path(space, digest(proof.encoded).hex()), proof.encoded)
-    claim = MembershipClaim(
-        commitment.issuer,
-        commitment.log,
-        commitment.digest,
-        circuit,
-        *proof.blinded,
-        digest(proof.encoded),
-    )
+    with space.progress.stage(f"prove membership in {commitment.label}"):
+        proof = prove(
+            path,
+            leaf,
+            nodes.root,
+            *blinds,
+            context(context_statement(*about)),
+            home=space.home.path,
+            name=circuit,
+        )
+    write_atomic(proof_path(space, proof.digest.hex()), proof.encoded)
+    secret = canonical.encode({"number": number, "blinds": [blind.hex for blind in blinds]})
+    write_atomic(space.home.secrets / f"{proof.digest.hex()}.blinds", secret, 0o600)
+    blinded = (blinded_leaf(leaf, blinds[0]), blinded_index(path.index, blinds[1]))
+    claim = MembershipClaim(*about, *blinded, proof.digest)
     return queue(space, attest(claim, space.issuer).encoded), proof
 
 

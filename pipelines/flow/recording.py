@@ -197,8 +197,8 @@ class Run:
         return start
 
     def _first_state(self, state: object) -> object:
-        if self._rules[2] == INITIAL and isinstance(state, Sequence):
-            return (0,) * len(state)
+        if self._rules[2] == INITIAL:
+            return (0,) * len(_integers(state))
         raise MalformedError(f"run {self._name}: call `begin` with the initial state before a step")
 
     def _commit(self, state: object, batch: Sequence[int] = ()) -> Digest:

@@ -1,0 +1,88 @@
+"""What commands say: a table for people, one JSON document for machines, one line for an error.
+
+Exit codes: 0 done or holds, 1 fails, 2 wrong usage or unusable input, 3 unknown or unavailable.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from provenance.errors import MalformedError, ProvenanceError, UnavailableError
+
+if TYPE_CHECKING:
+    from pipelines.flow.workspace import Workspace
+
+
+class Exit(IntEnum):
+    """How a command ends."""
+
+    DONE = 0
+    FAILS = 1
+    UNUSABLE = 2
+    UNKNOWN = 3
+
+
+def exit_code(error: ProvenanceError) -> Exit:
+    """Return how a command ends that met `error`."""
+    if isinstance(error, MalformedError):
+        return Exit.UNUSABLE
+    return Exit.UNKNOWN if isinstance(error, UnavailableError) else Exit.FAILS
+
+
+def say_error(error: ProvenanceError, *, as_json: bool) -> None:
+    """Write an error as one line on standard error, and as a document where one is asked for."""
+    words = " ".join(str(error).split())
+    if as_json:
+        sys.stdout.write(json.dumps({"error": words, "kind": type(error).__name__}) + "\n")
+    sys.stderr.write(f"rootline: {words}\n")
+
+
+def say(document: Mapping[str, object], *, as_json: bool, words: str = "") -> None:
+    """Write a result: the document as JSON, or `words`, or the document's members as lines."""
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+    elif words:
+        sys.stdout.write(words + "\n")
+    else:
+        width = max(map(len, document), default=0)
+        for name, value in document.items():
+            sys.stdout.write(f"{name:<{width}}  {value}\n")
+
+
+def say_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    as_json: bool,
+) -> None:
+    """Write rows as a table, or as a JSON list of objects."""
+    found = [tuple(row) for row in rows]
+    if as_json:
+        documents = [dict(zip(columns, row, strict=True)) for row in found]
+        sys.stdout.write(json.dumps(documents, indent=2, ensure_ascii=False, default=str) + "\n")
+        return
+    table = Table(*columns, title=title)
+    for row in found:
+        table.add_row(*(str(value) for value in row))
+    Console().print(table)
+
+
+def open_space(*, quiet: bool = False) -> "Workspace":
+    """Return the workspace of the home that is found from here.
+
+    Raises:
+        UnavailableError: There is no home.
+    """
+    from pipelines.flow.workspace import Workspace
+    from pipelines.progress import Shown, Silent
+
+    shown = Silent() if quiet or not sys.stderr.isatty() else Shown()
+    return Workspace.find(Path.cwd(), os.environ, shown)
