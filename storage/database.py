@@ -4,6 +4,7 @@ DuckDB lets one process write, or several read, never both. Writers take a lock 
 those who wait can be told who holds it; readers only wait for the file itself.
 """
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -82,10 +83,11 @@ class Database:
     ) -> list[tuple[Any, ...]]:
         """Open, run all in one transaction, close; return the rows of the last statement."""
         duckdb = _duckdb()
-        # No extension is needed, so none is ever fetched.
+        # No extension is needed, so none is ever fetched; threads only make opening slow.
         config: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
+            "threads": 1,
         }
         rows: list[tuple[Any, ...]] = []
         with duckdb.connect(path, read_only=read_only, config=config) as db:
@@ -111,8 +113,8 @@ class Database:
                     remedy = "`rootline registry rebuild` makes it anew"
                     raise UnavailableError(f"{self.path}: {_line(error)}; {remedy}") from error
                 if time.monotonic() > deadline:
-                    waited = f"waited {self.wait:g} s: try again later"
-                    raise UnavailableError(f"{_line(error)}; {waited}") from error
+                    message = f"{self.path} is in use {_user(error)}; waited {self.wait:g} s"
+                    raise UnavailableError(f"{message}: try again later") from error
             time.sleep(PAUSE)
 
 
@@ -129,8 +131,13 @@ def _is_busy(error: Exception) -> bool:
     return "Could not set lock" in str(error) or "different configuration" in str(error)
 
 
+def _user(error: Exception) -> str:
+    held = re.search(r"held in (\S+) \(PID (\d+)\)", str(error))
+    return f"by process {held[2]} ({held[1]})" if held else "by another thread of this process"
+
+
 def _line(error: Exception) -> str:
-    return str(error).splitlines()[0].partition(". See also")[0]
+    return str(error).splitlines()[0]
 
 
 def _beside(path: Path, suffix: str) -> Path:
