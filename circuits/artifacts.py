@@ -1,9 +1,11 @@
-"""Keys, settings and SRS under a home folder, found by digest and made anew when missing or corrupt.
+"""Keys, settings and SRS in a folder, found by digest and made anew when missing or corrupt.
 
-    HOME/circuits/objects/<SHA-256>              settings, verifying key, cut SRS, proving key, …
-    HOME/circuits/keys/<circuit>-<cut SRS>.json  which objects belong to a circuit under an SRS
-    HOME/circuits/srs/insecure-13                a whole SRS made on this machine: INSECURE
-    HOME/circuits/srs/ceremony                   digests of the cuts of ceremony files seen here
+    HOME/objects/<SHA-256>               settings, verifying key, cut SRS, proving key, …
+    HOME/keys/<circuit>-<cut SRS>.json   which objects belong to a circuit under an SRS
+    HOME/srs/insecure-13                 a whole SRS made on this machine: INSECURE
+    HOME/srs/ceremony                    digests of the cuts of ceremony files seen here
+
+HOME is the folder for circuits inside a ROOTLINE_HOME.
 
 Whoever makes an SRS can forge every proof under it. A local one serves demo and tests; the public
 ceremony's files are given by path and recognised by the SHA-256 values below. Nothing is ever
@@ -25,18 +27,18 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from hashlib import file_digest
 from pathlib import Path
 from typing import Final
 
 from circuits import prover
 from circuits.spec import Circuit
-from circuits.worker import Limits, Progress, scratch, silent
+from circuits.worker import LIMITS, Limits, Progress, scratch, silent
 from provenance import canonical
 from provenance.canonical import Fields
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.field import Digest
+from provenance.proof import Proof
 
 CEREMONY: Final[Mapping[int, str]] = {
     10: "9705d450e5dfd06adb673705f7bc34418ec86339203198beceb2ae7f1ffefedb",
@@ -93,19 +95,19 @@ class Keys:
 
 
 def local_srs(
-    home: Path, logrows: int, *, limits: Limits = Limits(), progress: Progress = silent
+    home: Path, logrows: int, *, limits: Limits = LIMITS, progress: Progress = silent
 ) -> Srs:
     """Return the INSECURE SRS of this home folder, made now if there is none of this size.
 
     Raises:
         UnavailableError: ezkl is not installed, or failed.
     """
-    path = home / "circuits" / "srs" / f"insecure-{logrows}"
+    path = home / "srs" / f"insecure-{logrows}"
     if path.exists():
         with contextlib.suppress(MalformedError):
             return _read_srs(path, insecure=True)
         path.unlink()
-    with scratch(home / "circuits") as folder:
+    with scratch(home) as folder:
         made = prover.generate_srs(logrows, folder, limits, progress)
         path.parent.mkdir(parents=True, exist_ok=True)
         # The first of two processes wins, so that both use the same one.
@@ -127,7 +129,7 @@ def ceremony_srs(home: Path, path: Path) -> Srs:
         found = file_digest(file, "sha256").hexdigest()
     if CEREMONY.get(srs.logrows) != found:
         raise VerificationError(f"{path}: SHA-256 {found} is none of the ceremony's files")
-    known = home / "circuits" / "srs" / "ceremony"
+    known = home / "srs" / "ceremony"
     _write(known, json.dumps(sorted({*_ceremony_cuts(home), srs.digest.hex()})).encode())
     return srs
 
@@ -145,7 +147,7 @@ def keys(
     srs: Srs,
     home: Path,
     *,
-    limits: Limits = Limits(),
+    limits: Limits = LIMITS,
     progress: Progress = silent,
 ) -> Keys:
     """Return a circuit's keys under an SRS, from the cache or made anew.
@@ -154,7 +156,7 @@ def keys(
         VerificationError: Settings differ from the circuit's pinned ones.
         UnavailableError: ezkl is not installed, failed, or ran out of time or memory.
     """
-    index = home / "circuits" / "keys" / f"{circuit.name}-{srs.digest.hex()}.json"
+    index = home / "keys" / f"{circuit.name}-{srs.digest.hex()}.json"
     with contextlib.suppress(FileNotFoundError, MalformedError, UnavailableError):
         found = _parse_keys(index.read_bytes())
         for digest in (found.settings, found.verifying_key, found.proving_key, found.compiled):
@@ -163,7 +165,7 @@ def keys(
             return found
     if srs.logrows < circuit.logrows:
         raise UnavailableError(f"{circuit.name} needs an SRS with k >= {circuit.logrows}")
-    with scratch(home / "circuits") as folder:
+    with scratch(home) as folder:
         files = prover.derive(circuit, srs.path, folder, limits, progress)
         settings = canonical.digest(files["settings"].read_bytes())
         if settings != circuit.settings_digest:
@@ -185,14 +187,23 @@ def derive_verifying_key(
     An auditor compares its digest with the one that a proof names. The key is the same on every
     machine for one circuit and one SRS.
     """
-    with scratch(home / "circuits") as folder:
-        files = prover.derive(circuit, srs.path, folder, Limits(), progress)
+    with scratch(home) as folder:
+        files = prover.derive(circuit, srs.path, folder, LIMITS, progress)
         return files["verifying_key"].read_bytes()
+
+
+def verifier_artifacts(proof: Proof, home: Path) -> dict[Digest, bytes]:
+    """Return verifying key, settings and cut SRS of a proof made in this home, by digest.
+
+    Raises:
+        UnavailableError: They are not there.
+    """
+    return {digest: object_path(home, digest).read_bytes() for digest in proof.artifacts}
 
 
 def object_path(home: Path, digest: Digest) -> Path:
     """Return where the object with this digest lies, or raise UnavailableError."""
-    path = home / "circuits" / "objects" / digest.hex()
+    path = home / "objects" / digest.hex()
     with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         if file_digest(file, "sha256").digest() == digest:
             return path
@@ -202,7 +213,7 @@ def object_path(home: Path, digest: Digest) -> Path:
 
 def _store(home: Path, data: bytes) -> Digest:
     digest = canonical.digest(data)
-    _write(home / "circuits" / "objects" / digest.hex(), data)
+    _write(home / "objects" / digest.hex(), data)
     return digest
 
 
@@ -236,7 +247,7 @@ def _read_srs(path: Path, *, insecure: bool) -> Srs:
 
 
 def _ceremony_cuts(home: Path) -> list[str]:
-    path = home / "circuits" / "srs" / "ceremony"
+    path = home / "srs" / "ceremony"
     try:
         found = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):

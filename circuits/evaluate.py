@@ -6,7 +6,7 @@ before a proof and as the judge of forged witnesses in tests.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from provenance.errors import MalformedError, UnavailableError
 from provenance.field import ORDER, FieldElement
 
 Matrix = NDArray[np.object_]
-Operation = Callable[[Sequence[Any], Mapping[str, int]], Matrix]
 
 
 def evaluate(onnx: bytes, witness: Mapping[str, Sequence[int]]) -> tuple[FieldElement, ...]:
@@ -51,9 +50,7 @@ def evaluate(onnx: bytes, witness: Mapping[str, Sequence[int]]) -> tuple[FieldEl
     for node in graph.node:
         if node.op_type not in _OPERATIONS:
             raise MalformedError(f"operator {node.op_type} has no meaning here")
-        inputs = [values[name] for name in node.input]
-        attributes = {attribute.name: attribute.i for attribute in node.attribute}
-        values[node.output[0]] = _OPERATIONS[node.op_type](inputs, attributes)
+        values[node.output[0]] = _OPERATIONS[node.op_type](*(values[name] for name in node.input))
     return tuple(FieldElement(int(v)) for v in values[PUBLIC].ravel())
 
 
@@ -61,22 +58,19 @@ def _exact(array: NDArray[np.float32]) -> Matrix:
     return np.array([int(v) for v in array.ravel().tolist()], object).reshape(array.shape)
 
 
-def _slice(inputs: Sequence[Any], _: Mapping[str, int]) -> Matrix:
-    value, first, end, axis = inputs
-    where = [slice(None)] * value.ndim
-    where[int(axis[0])] = slice(int(first[0]), int(end[0]))
-    found: Matrix = value[tuple(where)]
-    return found
+def _slice(value: Matrix, first: Matrix, end: Matrix, axis: Matrix) -> Matrix:
+    where = slice(int(first[0]), int(end[0]))
+    return value[where] if axis[0] == 0 else value[:, where]
 
 
-_OPERATIONS: dict[str, Operation] = {
-    "Add": lambda inputs, _: (inputs[0] + inputs[1]) % ORDER,
-    "Sub": lambda inputs, _: (inputs[0] - inputs[1]) % ORDER,
-    "Mul": lambda inputs, _: inputs[0] * inputs[1] % ORDER,
-    "MatMul": lambda inputs, _: inputs[0] @ inputs[1] % ORDER,
-    "Concat": lambda inputs, attributes: np.concatenate(inputs, attributes["axis"]),
-    "Reshape": lambda inputs, _: inputs[0].reshape(inputs[1]),
+_OPERATIONS: Final[dict[str, Callable[..., Matrix]]] = {
+    "Add": lambda left, right: (left + right) % ORDER,
+    "Sub": lambda left, right: (left - right) % ORDER,
+    "Mul": lambda left, right: left * right % ORDER,
+    "MatMul": lambda left, right: left @ right % ORDER,
+    "Concat": lambda *parts: np.concatenate(parts, axis=1),
+    "Reshape": lambda value, shape: value.reshape(shape),
     "Slice": _slice,
-    "Transpose": lambda inputs, _: inputs[0].T,
-    "Identity": lambda inputs, _: inputs[0],
+    "Transpose": lambda value: value.T,
+    "Identity": lambda value: value,
 }

@@ -8,18 +8,21 @@ describes four products, made of eight private values, all four public. Every te
 (rows, lanes); its entries are field elements and ezkl computes modulo r, whatever ONNX says of
 floats. What is easy to get wrong lives here:
 
-- An ONNX literal is a float32, exact to 24 bits. A field constant is assembled from 11 literals of
-  24 bits and the powers of 2**24, which grow from the private value `one`. `one` is the last public
-  value, and whoever verifies checks that it is 1.
-- A literal is used once only: ezkl would decompose one that is used more often, at a cost.
-- ezkl's front end splits a matrix product over a concatenation into many small products. `stack`
-  puts a reshape between them, which it cannot see through.
+- An ONNX literal is a float32, exact to 24 bits. A field constant is put together from 11 literals
+  of 24 bits and the powers of 2**24, which grow from the private value `one`. `one` is the last
+  public value, and whoever verifies checks that it is 1.
+- A literal may be used once only, or ezkl demands that it be a bit. The front end shares equal
+  literals and repeats a product whose result is sliced, so every literal is multiplied at once by
+  something private, equal ones are refused, and only the result is handed out.
+- The front end splits a product with a concatenation into many small ones, at several times the
+  cost. A true reshape or transposition between them stops it: `stack` and `interleave` have one.
+- Until keys are made, ezkl counts a slice of a private value or of a product as new cells.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +31,17 @@ from provenance.errors import MalformedError, UnavailableError
 
 LIMB_BITS: Final = 24
 LIMBS: Final = 11
+"""Limbs that hold any field element; a twelfth, always 0, fills the square that is transposed."""
 _LIMB_ORDER: Final = (0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11)
-"""The column of powers: 0 to 11 transposed, where 11 is always 0 since 11 limbs hold any element."""
 ONE: Final = "one"
 PUBLIC: Final = "public"
 OPSET: Final = 13
 IR_VERSION: Final = 8
+NO_ONNX: Final = "onnx is not installed: pip install 'rootline-provenance[zk]'"
+_ATTRIBUTES: Final[dict[str, dict[str, Any]]] = {
+    "Concat": {"axis": 1},
+    "Transpose": {"perm": [1, 0]},
+}
 
 Rows = Sequence[Sequence[int]]
 
@@ -51,7 +59,6 @@ class _Node:
     operator: str
     inputs: tuple[str, ...]
     output: str
-    axis: int | None = None
 
 
 class Graph:
@@ -62,7 +69,7 @@ class Graph:
         self.inputs: list[Tensor] = []
         self._nodes: list[_Node] = []
         self._literals: list[tuple[str, NDArray[np.generic]]] = []
-        self._public = 0
+        self._public = Tensor(PUBLIC, (0, 0))
         self.one = self.private(ONE, 1, 1)
         self._powers = self._grow()
 
@@ -106,7 +113,7 @@ class Graph:
         if any(part.shape[0] != rows for part in parts):
             raise MalformedError(f"cannot join {[part.shape for part in parts]}")
         lanes = sum(part.shape[1] for part in parts)
-        return parts[0] if len(parts) == 1 else self._node("Concat", parts, (rows, lanes), axis=1)
+        return parts[0] if len(parts) == 1 else self._node("Concat", parts, (rows, lanes))
 
     def repeat(self, column: Tensor, lanes: int) -> Tensor:
         """Return a column in each of `lanes` lanes."""
@@ -164,7 +171,7 @@ class Graph:
     def publish(self, *parts: Tensor) -> None:
         """Make the entries of these matrices public in this order, and `one` after them."""
         row = self.join(*(self.reshape(p, 1, p.shape[0] * p.shape[1]) for p in (*parts, self.one)))
-        self._public = row.shape[1]
+        self._public = Tensor(PUBLIC, row.shape)
         self._nodes.append(_Node("Identity", (row.name,), PUBLIC))
 
     def onnx(self) -> bytes:
@@ -176,28 +183,28 @@ class Graph:
         try:
             from onnx import TensorProto, helper, numpy_helper
         except ImportError as error:
-            raise UnavailableError(
-                "onnx is missing: pip install rootline-provenance[zk]"
-            ) from error
-        shapes = [(tensor.name, tensor.shape) for tensor in self.inputs]
+            raise UnavailableError(NO_ONNX) from error
+        described = [(tensor.name, tensor.shape) for tensor in (*self.inputs, self._public)]
+        *inputs, output = (
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            for name, shape in described
+        )
         graph = helper.make_graph(
-            [
+            nodes=[
                 helper.make_node(
-                    n.operator, n.inputs, [n.output], **({} if n.axis is None else {"axis": n.axis})
+                    n.operator, n.inputs, [n.output], **_ATTRIBUTES.get(n.operator, {})
                 )
                 for n in self._nodes
             ],
-            "rootline",
-            [
-                helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-                for name, shape in shapes
-            ],
-            [helper.make_tensor_value_info(PUBLIC, TensorProto.FLOAT, (1, self._public))],
-            [numpy_helper.from_array(array, name) for name, array in self._literals],
+            name="rootline",
+            inputs=inputs,
+            outputs=[output],
+            initializer=[numpy_helper.from_array(array, name) for name, array in self._literals],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
         model.ir_version = IR_VERSION
-        return model.SerializeToString(deterministic=True)
+        encoded: bytes = model.SerializeToString(deterministic=True)
+        return encoded
 
     def _grow(self) -> Tensor:
         """Return the powers of 2**24 as a column, in the order of `_LIMB_ORDER`."""
@@ -210,7 +217,7 @@ class Graph:
         return self.reshape(self._node("Transpose", (square,), (4, 3)), 12, 1)
 
     def _literal(self, rows: Rows) -> Tensor:
-        """Return integers that float32 holds exactly; for one use in one graph."""
+        """Return integers that float32 holds exactly, to be multiplied once by private values."""
         exact = np.array(rows, np.float32)
         if any(np.array_equal(exact, known) for _, known in self._literals):
             raise MalformedError(
@@ -238,16 +245,10 @@ class Graph:
         rows, lanes = array.shape if array.ndim == 2 else (1, array.size)
         return Tensor(self._literals[-1][0], (rows, lanes))
 
-    def _node(
-        self,
-        operator: str,
-        inputs: Sequence[Tensor],
-        shape: tuple[int, int],
-        axis: int | None = None,
-    ) -> Tensor:
+    def _node(self, operator: str, inputs: Sequence[Tensor], shape: tuple[int, int]) -> Tensor:
         output = Tensor(f"value_{len(self._nodes)}", shape)
         names = tuple(tensor.name for tensor in inputs)
-        self._nodes.append(_Node(operator, names, output.name, axis))
+        self._nodes.append(_Node(operator, names, output.name))
         return output
 
 

@@ -80,7 +80,7 @@ def _split(graph: Graph, value: Tensor) -> list[Tensor]:
     return [graph.rows(value, row, row + 1) for row in range(value.shape[0])]
 
 
-def _with_constants(matrix: Matrix, constants: Sequence[int]) -> list[list[int]]:
+def _with_constants(matrix: Sequence[Sequence[int]], constants: Sequence[int]) -> list[list[int]]:
     return [[*row, constant] for row, constant in zip(matrix, constants, strict=True)]
 
 

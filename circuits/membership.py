@@ -145,7 +145,7 @@ def membership_values(witness: Witness) -> tuple[FieldElement, ...]:
 
 
 def _nodes(leaf: int, inclusion: InclusionProof, siblings: Sequence[int]) -> tuple[int, ...]:
-    """Return the nodes between leaf and root, from below; the top leaf instead of the chunk root."""
+    """Return the nodes from above the leaf to below the root, with the top leaf for its chunk."""
     nodes, node = [], leaf
     for level, sibling in enumerate(siblings):
         left, right = (sibling, node) if inclusion.index >> level & 1 else (node, sibling)

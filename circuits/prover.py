@@ -17,11 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from types import ModuleType
+from typing import Any, Final, TextIO
 
 from circuits import worker
 from circuits.spec import CIRCUITS, Circuit
-from circuits.worker import Limits, Progress, scratch, silent
+from circuits.worker import Limits, Progress, scratch
 from provenance import canonical
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.field import Digest, FieldElement
@@ -130,8 +131,8 @@ def prove(
 class EzklVerifier:
     """Verifies ezkl's proofs in a child process, from settings, verifying key and cut SRS alone."""
 
-    def __init__(self, home: Path, limits: Limits = VERIFY_LIMITS) -> None:
-        """Use scratch folders below `home`, each removed at once."""
+    def __init__(self, home: Path | None = None, limits: Limits = VERIFY_LIMITS) -> None:
+        """Use scratch folders below `home` or the system's own, each removed at once."""
         self._home = home
         self._limits = limits
 
@@ -197,7 +198,7 @@ def _hex(value: int) -> str:
 class _Child:
     """The steps, as the child process runs them in its scratch folder."""
 
-    def __init__(self, ezkl: Any, channel: Any) -> None:
+    def __init__(self, ezkl: ModuleType, channel: TextIO) -> None:
         self._ezkl = ezkl
         self._channel = channel
 
@@ -235,8 +236,10 @@ class _Child:
             self.stage("mock")
             witness.seek(0)
             try:
-                self._ezkl.mock(path, job["compiled"])
+                satisfied = self._ezkl.mock(path, job["compiled"])
             except RuntimeError:
+                satisfied = False
+            if satisfied is not True:
                 return {"refused": True}
             self.stage("prove")
             witness.seek(0)

@@ -4,8 +4,6 @@ proof = prove_membership(inclusion, leaf, root, leaf_blind, index_blind, context
 EzklVerifier(home).verify(proof, verifier_artifacts(proof, home))
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +12,9 @@ from circuits.artifacts import Srs
 from circuits.membership import membership_values, membership_witness
 from circuits.prover import ProvingFiles
 from circuits.spec import circuit
-from circuits.worker import Limits, Progress, scratch, silent
+from circuits.worker import LIMITS, Limits, Progress, scratch, silent
 from provenance.errors import RootMismatchError
-from provenance.field import Digest, FieldElement
+from provenance.field import FieldElement
 from provenance.leaf import blinded_index, blinded_leaf
 from provenance.proof import Proof, membership_depth, membership_public
 from provenance.tree import InclusionProof
@@ -24,7 +22,7 @@ from provenance.tree import InclusionProof
 MEMBERSHIP_22: Final = "membership-22.v1"
 
 
-def prove_membership(
+def prove_membership(  # noqa: PLR0913  # six parts of a statement, and how to prove it
     inclusion: InclusionProof,
     leaf: FieldElement,
     root: FieldElement,
@@ -35,7 +33,7 @@ def prove_membership(
     home: Path,
     name: str = MEMBERSHIP_22,
     srs: Srs | None = None,
-    limits: Limits = Limits(),
+    limits: Limits = LIMITS,
     progress: Progress = silent,
 ) -> Proof:
     """Return a proof that a record stands under `root`, without showing which.
@@ -47,7 +45,7 @@ def prove_membership(
         leaf_blind: Random field element, kept to open the blinded leaf later.
         index_blind: Random field element, kept to open the blinded index later.
         context: Of the statement that the proof will belong to, from `provenance.proof.context`.
-        home: Where keys are cached and scratch folders made.
+        home: Folder for circuits, where keys are cached and scratch folders made.
         name: The membership circuit to use.
         srs: From `ceremony_srs`; without one the local INSECURE SRS is used, good for a demo only.
         limits: Time, memory and threads of each child process.
@@ -78,7 +76,7 @@ def prove_membership(
         proving_key=artifacts.object_path(home, keys.proving_key),
         srs=used.path,
     )
-    with scratch(home / "circuits") as folder:
+    with scratch(home) as folder:
         proved = prover.prove(files, witness, public, folder, limits, progress)
     return Proof(
         circuit=name,
@@ -90,12 +88,3 @@ def prove_membership(
         settings=keys.settings,
         srs=keys.srs,
     )
-
-
-def verifier_artifacts(proof: Proof, home: Path) -> dict[Digest, bytes]:
-    """Return verifying key, settings and cut SRS of a proof made under this home, by digest.
-
-    Raises:
-        UnavailableError: They are not there.
-    """
-    return {digest: artifacts.object_path(home, digest).read_bytes() for digest in proof.artifacts}

@@ -1,14 +1,14 @@
-"""One step of proving in a process of its own, with a time limit, a memory limit and no memory.
+"""One step of proving in a process of its own, under limits of time and memory.
 
 A job goes in through a pipe as one JSON object; stages and the answer come back as JSON lines:
 
     {"stage":"setup"}
     {"done":{…}}        or {"failed":"<step>: …","panicked":false} or {"missing":"…"}
 
-ezkl holds the interpreter's lock while it proves, panics in ways `except Exception` misses, hangs on
-some false witnesses and writes into the home folder: so it never runs in the caller's process. The
-child's home is a scratch folder that is always removed; what it prints is never passed on, because
-it may speak of the witness.
+ezkl holds the interpreter's lock while it proves, panics in ways `except Exception` misses, hangs
+on some false witnesses and writes into the home folder: so it never runs in the caller's process.
+The child's home is a scratch folder that is always removed; what it prints is never passed on,
+because it may speak of the witness.
 """
 
 import contextlib
@@ -44,14 +44,22 @@ class Limits:
     threads: int = os.cpu_count() or 1
 
 
+LIMITS: Final = Limits()
+GRACE_SECONDS: Final = 10
+
+
 def silent(stage: str) -> None:
     """Ignore a stage."""
 
 
 @contextlib.contextmanager
-def scratch(home: Path) -> Iterator[Path]:
-    """Yield a new folder below `home` that only this user can read, and remove it afterwards."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+def scratch(home: Path | None) -> Iterator[Path]:
+    """Yield a new folder that only this user can read, and remove it afterwards.
+
+    It lies below `home`, or where the system keeps temporary files.
+    """
+    if home:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=home))
     try:
         yield folder
@@ -60,7 +68,7 @@ def scratch(home: Path) -> Iterator[Path]:
 
 
 def run(
-    job: dict[str, Any], folder: Path, limits: Limits = Limits(), progress: Progress = silent
+    job: dict[str, Any], folder: Path, limits: Limits = LIMITS, progress: Progress = silent
 ) -> dict[str, Any]:
     """Return a child's answer to `job`: `done`, or `failed` with `panicked`.
 
@@ -76,17 +84,17 @@ def run(
     bounded = {**job, "seconds": limits.seconds, "memory_bytes": limits.memory_bytes}
     with tempfile.TemporaryFile(dir=folder) as errors, _child(folder, limits, errors) as child:
         late = threading.Event()
-        timer = threading.Timer(limits.seconds, lambda: (late.set(), _kill(child)))
+        timer = threading.Timer(limits.seconds, _stop, (child, late))
         timer.start()
         try:
             answer = _converse(child, json.dumps(bounded).encode(), progress)
         finally:
             timer.cancel()
             _kill(child)
-            child.wait()
         if answer is None:
             errors.seek(0)
-            raise UnavailableError(_death(job["step"], child, late.is_set(), errors.read(), limits))
+            cause = "time" if late.is_set() else _cause(child.returncode, errors.read())
+            raise UnavailableError(f"{job['step']}: {_ADVICE[cause].format(limits)}")
     if "missing" in answer:
         raise UnavailableError(f"{answer['missing']}: pip install 'rootline-provenance[zk]'")
     return answer
@@ -100,7 +108,7 @@ def _child(folder: Path, limits: Limits, errors: IO[bytes]) -> "subprocess.Popen
         "PYTHONPATH": str(SOURCE),
         "RAYON_NUM_THREADS": str(limits.threads),
     }
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603  # this interpreter, on this project's own module
         [sys.executable, "-P", "-m", ENTRY],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -114,9 +122,9 @@ def _child(folder: Path, limits: Limits, errors: IO[bytes]) -> "subprocess.Popen
 def _converse(
     child: "subprocess.Popen[bytes]", job: bytes, progress: Progress
 ) -> dict[str, Any] | None:
-    """Return the child's last line, or None if it ended without one."""
-    assert child.stdin
-    assert child.stdout
+    """Return the child's answer, or None if it ended without one."""
+    if child.stdin is None or child.stdout is None:
+        return None
     with contextlib.suppress(BrokenPipeError):
         child.stdin.write(job)
         child.stdin.close()
@@ -125,20 +133,30 @@ def _converse(
         if "stage" not in answer:
             return answer
         progress(answer["stage"])
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(GRACE_SECONDS)
     return None
+
+
+def _stop(child: "subprocess.Popen[bytes]", late: threading.Event) -> None:
+    late.set()
+    _kill(child)
 
 
 def _kill(child: "subprocess.Popen[bytes]") -> None:
     if child.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
 
-def _death(
-    step: str, child: "subprocess.Popen[bytes]", late: bool, errors: bytes, limits: Limits
-) -> str:
-    if late:
-        return f"{step}: stopped after {limits.seconds:g} seconds; raise the time limit"
-    if any(text in errors for text in OUT_OF_MEMORY) or child.returncode == -signal.SIGKILL:
-        return f"{step}: out of memory at {limits.memory_bytes >> 20} MiB; raise the memory limit"
-    return f"{step}: the prover's process ended with status {child.returncode}; try again"
+def _cause(status: int, errors: bytes) -> str:
+    full = any(text in errors for text in OUT_OF_MEMORY) or status == -signal.SIGKILL
+    return "memory" if full else "death"
+
+
+_ADVICE: Final = {
+    "time": "stopped after {0.seconds:g} seconds; raise the time limit",
+    "memory": "out of memory under the limit of {0.memory_bytes:,} bytes; raise it",
+    "death": "the prover's process died without an answer; try again",
+}
