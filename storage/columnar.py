@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +19,7 @@ from provenance.record import Record, Schema
 from storage.arrow import logical_schema, records
 from storage.fitting import differs, fits, has_map
 from storage.int96 import exact, int96_columns
-from storage.reading import ARROW_ERRORS, fail, first_line, reading
+from storage.reading import fail, first_line, read_errors, reading
 
 BATCH: Final = 2048
 """Records in a batch: enough to spread pyarrow's overhead, few enough to hold long texts."""
@@ -28,14 +28,6 @@ IPC: Final = "write the Arrow file anew"
 STREAM: Final = "hand over a table with plain columns"
 
 Open = Callable[[], AbstractContextManager[tuple[pa.Schema, Iterator[pa.RecordBatch]]]]
-
-
-class CStream(Protocol):
-    """Whatever hands out its rows by Arrow's C stream interface, each time it is asked."""
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Return a PyCapsule around an ArrowArrayStream."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +59,7 @@ class ColumnarSource:
             batch.validate(full=True)
             for at in range(0, batch.num_rows, BATCH):
                 yield _exact(batch.slice(at, BATCH), self.schema)
-        except (MalformedError, *ARROW_ERRORS) as error:
+        except read_errors(MalformedError) as error:
             number = first + _first_bad(batch, self.schema)
             raise fail(f"{self.name}, record {number}", first_line(error), self.remedy) from error
 
@@ -90,7 +82,7 @@ def _first_bad(batch: pa.RecordBatch, schema: Schema) -> int:
             half = batch.slice(low, middle - low)
             half.validate(full=True)
             _exact(half, schema)
-        except (MalformedError, *ARROW_ERRORS):
+        except read_errors(MalformedError):
             high = middle
         else:
             low = middle
@@ -171,14 +163,14 @@ def _until_marker(
         raise fail(name, "does not end with its end marker: truncated, or several in one", IPC)
 
 
-def c_stream(stream: CStream, name: str) -> ColumnarSource:
+def c_stream(stream: object, name: str) -> ColumnarSource:
     """Return the rows of anything with `__arrow_c_stream__` that can be read more than once."""
     if isinstance(stream, pa.RecordBatchReader):
         raise fail(name, "a reader that is used up by reading", "hand over reader.read_all()")
 
     @contextmanager
     def opened() -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
-        with closing(pa.RecordBatchReader.from_stream(stream)) as reader:
+        with closing(pa.RecordBatchReader.from_stream(stream)) as reader:  # type: ignore[arg-type]  # or it raises
             yield reader.schema, iter(reader)
 
     return columnar(name, opened, STREAM, None)

@@ -11,15 +11,16 @@ SourceFile(path='part-1.parquet', size=4096, sha256=…)
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Final, Protocol
 
-from provenance.errors import MalformedError
+from provenance.errors import MalformedError, UnavailableError
 from provenance.field import Digest
 from provenance.record import Record, Schema
-from storage import columnar
 from storage.delimited import delimited
 from storage.fitting import differs
 from storage.folder import FolderSource
@@ -28,6 +29,14 @@ from storage.order import GIVEN, NATURAL, find_files, natural_key
 from storage.reading import Watched, fail, reading
 
 __all__ = ["Dataset", "Source", "SourceFile", "from_stream", "natural_key", "open_dataset"]
+
+
+class CStream(Protocol):
+    """Whatever hands out its rows by Arrow's C stream interface, each time it is asked."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return a PyCapsule around an ArrowArrayStream."""
+        ...
 
 
 class Source(Protocol):
@@ -105,6 +114,7 @@ class Options:
     delimiter: str | None = None
 
 
+Read = Callable[[Path, str, Schema | None], Source]
 DEFAULTS: Final = Options()
 ROWS: Final = "rows"
 FILES: Final = "files"
@@ -143,13 +153,13 @@ class _Guarded:
             yield from self.source.batches()
 
 
-def from_stream(stream: columnar.CStream, *, name: str = "table") -> Dataset:
+def from_stream(stream: CStream, *, name: str = "table") -> Dataset:
     """Return the rows of anything with `__arrow_c_stream__`: pyarrow, pandas, polars, datasets.
 
     Raises:
         MalformedError: A column that cannot be encoded exactly, or a reader that reads only once.
     """
-    source = columnar.c_stream(stream, name)
+    source = _columnar().c_stream(stream, name)
     return Dataset(name, source.schema, GIVEN, (), (source,))
 
 
@@ -225,10 +235,10 @@ def _rows(path: Path, schema: Schema | None, options: Options) -> Source:
     """Return the source of one file of rows."""
     name, suffix = str(path), path.suffix.lower()
     match options.format or _FORMATS.get(suffix):
-        case "parquet":
-            return columnar.parquet(path, name, schema)
-        case "arrow":
-            return columnar.ipc(path, name, schema)
+        case "parquet" | "arrow" as found:
+            columnar = _columnar()
+            read: Read = columnar.parquet if found == "parquet" else columnar.ipc
+            return read(path, name, schema)
         case "csv" if schema:
             delimiter = options.delimiter or ("\t" if suffix == ".tsv" else ",")
             return delimited(path, name, schema, null=options.null, delimiter=delimiter)
@@ -238,6 +248,16 @@ def _rows(path: Path, schema: Schema | None, options: Options) -> Source:
             raise fail(name, "CSV and JSONL do not say what their values mean", "declare a schema")
         case _:
             raise fail(name, "a file of unknown format", f"leave it out, or name it {_SUFFIXES}")
+
+
+def _columnar() -> ModuleType:
+    """Return storage/columnar.py, whose pyarrow is neither installed nor needed everywhere."""
+    try:
+        return import_module("storage.columnar")
+    except ModuleNotFoundError as error:
+        raise UnavailableError(
+            f"{error.name} is not installed; install rootline-provenance[data]"
+        ) from error
 
 
 def _agreed(sources: Sequence[Source]) -> Schema:

@@ -1,20 +1,21 @@
 """What goes wrong while a file is read, as one line that names the file and says what to do."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
 from provenance.errors import MalformedError, ProvenanceError, UnavailableError
 
-ARROW_ERRORS = (
-    pa.ArrowException, OSError, ValueError, TypeError, LookupError, ArithmeticError,
-    NotImplementedError,
-)  # fmt: skip
-"""What pyarrow raises, by its own classes or by those of Python that it reuses."""
+_BUILT_IN = (OSError, ValueError, TypeError, LookupError, ArithmeticError, NotImplementedError)
+
+
+def read_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return `more` and what decoders raise: Python's own classes, pyarrow's if it is loaded."""
+    pyarrow = sys.modules.get("pyarrow")
+    return (*more, *_BUILT_IN, *([pyarrow.ArrowException] if pyarrow else []))
 
 
 def fail(where: str, problem: str, remedy: str) -> MalformedError:
@@ -45,7 +46,7 @@ def reading(where: str, remedy: str) -> Iterator[None]:
         raise fail(where, "may not be read", "check its permissions") from error
     except IsADirectoryError as error:
         raise fail(where, "a folder, not a file", "name a file") from error
-    except ARROW_ERRORS as error:
+    except read_errors() as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise UnavailableError(f"{where}: cannot be read: {error.strerror}") from error
         raise fail(where, first_line(error), remedy) from error

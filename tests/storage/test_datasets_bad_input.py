@@ -1,6 +1,8 @@
 """Bad input: one line that names the file, the record where there is one, and a remedy."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from storage.datasets import Options, from_stream, open_dataset
 from storage.order import find_files
 from storage.reading import reading
 
+ROOT = Path(__file__).parents[2]
 XY = Schema.of(Field("x", Int()), Field("y", String()))
 
 
@@ -391,3 +394,26 @@ def test_files_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for name in ("1.jsonl", "2.jsonl"):
         written(tmp_path / name, '{"x":1}')
     assert "more than 1 files; pack them into fewer" in refused(tmp_path, XY)
+
+
+def test_without_pyarrow_text_is_read_and_the_rest_says_what_to_install(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.jsonl", '{"x":1}')
+    written(tmp_path / "t.parquet", "PAR1")
+    script = f"""
+import sys
+sys.modules["pyarrow"] = None
+from pathlib import Path
+from provenance.errors import UnavailableError
+from provenance.record import Field, Int, Schema
+from storage.datasets import open_dataset
+schema = Schema.of(Field("x", Int()))
+assert list(open_dataset(Path({str(path)!r}), schema=schema).records()) == [{{"x": 1}}]
+try:
+    open_dataset(Path({str(tmp_path / "t.parquet")!r}))
+except UnavailableError as error:
+    print(error)
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, text=True, cwd=ROOT
+    )
+    assert found.stdout == "pyarrow is not installed; install rootline-provenance[data]\n"
