@@ -16,7 +16,7 @@ from provenance.envelope import PublicKey, Signer
 from provenance.errors import UnavailableError
 from provenance.receipt import Receipt
 from storage.celestia.availability import DataAvailabilityHeader
-from storage.celestia.block import distinct, make_block, make_receipt
+from storage.celestia.block import distinct, heights, make_block, make_receipt
 from storage.celestia.extended import ExtendedHeader
 from storage.celestia.share import Blob
 from storage.celestia.square import availability, lay_out
@@ -131,7 +131,7 @@ class MemoryLedger:
 
     def headers(self, first: int, last: int) -> tuple[JsonObject, ...]:
         """Return the plain headers of the blocks `first` to `last`."""
-        return tuple(self._at(height)[0].header.to_json() for height in range(first, last + 1))
+        return tuple(self._at(height)[0].header.to_json() for height in heights(first, last))
 
     def _append(self, blobs: tuple[Blob, ...], roots: DataAvailabilityHeader) -> int:
         previous = self._blocks[-1][0] if self._blocks else None

@@ -23,12 +23,13 @@ from storage.celestia.commit import (
     Vote,
     sign_bytes,
 )
+from storage.celestia.commitment_proof import CommitmentProof, RowRange
 from storage.celestia.extended import ExtendedHeader
 from storage.celestia.header import BlockId, Header
-from storage.celestia.proof import CommitmentProof, RowRange
 from storage.celestia.share import Blob, commitment_of, count_shares, subtree_roots
 from storage.celestia.square import Square
 
+MAX_HEADERS: Final = 100_000
 _NOTHING: Final = sha256().digest()
 """Root of an empty RFC 9162 tree, which stands where these ledgers have nothing to say."""
 
@@ -38,11 +39,23 @@ def chain_id(key: PublicKey) -> str:
     return f"embedded-{key.key_id[:16]}"
 
 
+def heights(first: int, last: int) -> range:
+    """Return the heights `first` to `last`, or raise MalformedError if they are none or many."""
+    if not 1 <= first <= last < first + MAX_HEADERS:
+        raise MalformedError(f"headers {first} to {last}: ask for 1 to {MAX_HEADERS} of them")
+    return range(first, last + 1)
+
+
 def distinct(blobs: Sequence[Blob]) -> tuple[Blob, ...]:
     """Return the blobs of a submission, each once, or raise MalformedError if there are none."""
     if not blobs:
         raise MalformedError("a submission holds at least one blob")
     return tuple(dict.fromkeys(blobs))
+
+
+def sole_validator(key: PublicKey) -> ValidatorSet:
+    """Return the validator set of a self-hosted chain."""
+    return ValidatorSet((Validator(key, 1),))
 
 
 def make_block(
@@ -61,7 +74,7 @@ def make_block(
         now: Nanoseconds since 1970, UTC; the block's time is later than its predecessor's anyway.
         signer: The only validator.
     """
-    validators = ValidatorSet((Validator(signer.public_key, 1),))
+    validators = sole_validator(signer.public_key)
     below = previous.header if previous else None
     header = Header(
         app_version=0,

@@ -12,18 +12,22 @@ from sqlite3 import Connection
 from typing import Final
 
 from provenance import canonical
-from provenance.canonical import JsonObject
+from provenance.canonical import Fields, JsonObject
 from provenance.envelope import Signer
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.receipt import Receipt
 from storage.celestia.availability import DataAvailabilityHeader
-from storage.celestia.block import distinct, make_block, make_receipt
+from storage.celestia.block import (
+    distinct,
+    heights,
+    make_block,
+    make_receipt,
+    sole_validator,
+)
 from storage.celestia.extended import ExtendedHeader
 from storage.celestia.ledger_file import LedgerFile
 from storage.celestia.share import Blob, share_commitment
 from storage.celestia.square import availability, lay_out
-
-MAX_HEADERS: Final = 100_000
 
 
 class EmbeddedLedger:
@@ -103,11 +107,10 @@ class EmbeddedLedger:
 
     def headers(self, first: int, last: int) -> tuple[JsonObject, ...]:
         """Return the plain headers of the blocks `first` to `last`."""
-        if not 1 <= first <= last < first + MAX_HEADERS:
-            raise MalformedError(f"headers {first} to {last}: ask for 1 to {MAX_HEADERS} of them")
+        wanted = heights(first, last)
         with self._file.reading() as database:
-            found = (_header(database, height) for height in range(first, last + 1))
-            return tuple(canonical.Fields.of(each["header"], "header").members for each in found)
+            found = [_header(database, height)["header"] for height in wanted]
+        return tuple(Fields.of(each, "header").members for each in found)
 
     def receipt(self, height: int, blob: Blob) -> Receipt:
         """Return the receipt that proves that `blob` stands in the block at `height`."""
@@ -124,15 +127,12 @@ class EmbeddedLedger:
         """
         below: ExtendedHeader | None = None
         with self._file.reading() as database:
+            _check_rows(database)
             for height in range(1, _head(database) + 1):
                 block = self._verified(_header(database, height))
-                if block.header.previous != (below.commit.block_id if below else None):
-                    raise VerificationError(f"block {height} does not follow the block below it")
-                roots = availability(lay_out(_blobs(database, height)))
-                if block.header.height != height or roots != block.availability:
-                    raise VerificationError(
-                        f"block {height} does not hold the blobs it was made of"
-                    )
+                _check_link(block, below, height)
+                if availability(lay_out(_blobs(database, height))) != block.availability:
+                    raise VerificationError(f"block {height} does not hold the blobs beside it")
                 below = block
 
     def _append(
@@ -162,9 +162,29 @@ class EmbeddedLedger:
             raise MalformedError(
                 f"{self._file.path} holds chain {block.header.chain!r}, not {self.chain!r}"
             )
-        if block.validators.validators[0].key != self._signer.public_key:
+        if block.validators != sole_validator(self._signer.public_key):
             raise MalformedError(f"{self._file.path} is signed by another key than this one")
         return block
+
+
+def _check_link(block: ExtendedHeader, below: ExtendedHeader | None, height: int) -> None:
+    header = block.header
+    if header.height != height or header.previous != (below.commit.block_id if below else None):
+        raise VerificationError(f"block {height} does not follow the block below it")
+    if below and (header.time <= below.header.time or header.last_commit != below.commit.hash):
+        raise VerificationError(f"block {height} has another time or commit than it must have")
+
+
+def _check_rows(database: Connection) -> None:
+    head = _head(database)
+    count, least = database.execute("SELECT count(*), min(height) FROM block").fetchone()
+    if (count, least) != (head, 1):
+        raise VerificationError(f"the newest block is {head}, but there are {count} in all")
+    for height, commitment, *blob in database.execute(
+        "SELECT height, commitment, namespace, data, version, signer FROM blob"
+    ):
+        if not 1 <= height <= head or share_commitment(Blob(*blob)) != commitment:
+            raise VerificationError(f"a blob beside block {height} is not what was submitted")
 
 
 _EMPTY: Final = availability(lay_out(()))

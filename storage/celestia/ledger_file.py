@@ -94,7 +94,7 @@ class LedgerFile:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            code = error.sqlite_errorcode & 0xFF
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code == sqlite3.SQLITE_BUSY:
                 raise UnavailableError(self._held()) from error
             if code in _PASSING:
@@ -107,8 +107,10 @@ class LedgerFile:
 
     def _held(self) -> str:
         try:
-            holder = f"process {int(self._writer.read_text())}"
-        except (OSError, ValueError):
+            process = int(self._writer.read_text())
+            os.kill(process, 0)
+            holder = f"process {process}"
+        except (OSError, ValueError):  # no mark, or one left by a process that was killed
             holder = "another program"
         return (
             f"ledger {self.path} is locked by {holder}; waited {self.wait_seconds:g} s: "

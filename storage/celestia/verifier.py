@@ -7,9 +7,9 @@ blocks to believe is decided in the core, from the policy's anchor.
 from provenance.canonical import JsonObject
 from provenance.errors import RootMismatchError, VerificationError
 from provenance.receipt import Block, Receipt
+from storage.celestia.commitment_proof import CommitmentProof, verify_commitment_proof
 from storage.celestia.extended import ExtendedHeader
 from storage.celestia.header import Header
-from storage.celestia.proof import CommitmentProof, verify_commitment_proof
 from storage.celestia.share import Blob, commitment_of
 
 
