@@ -53,13 +53,12 @@ def rewritten_ledger(
     space: Workspace, scratch: Path, extend: Callable[[Workspace], Bundle]
 ) -> Fraud:
     """A rewritten history: the operator makes a new chain under the same key, later in time."""
-    shutil.copytree(space.home.path, scratch, dirs_exist_ok=True)
+    other = _copy(space, scratch)
     for name in ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"):
         (scratch / name).unlink(missing_ok=True)
     for state in ("submitted", "receipt"):
         for path in (scratch / "outbox").glob(f"*/*/{state}"):
             path.unlink()
-    other = Workspace(Home(scratch), space.passphrase)
     publish(other)
     while other.ledger.head() < space.ledger.head():
         other.ledger.advance()
@@ -69,8 +68,7 @@ def rewritten_ledger(
 
 def swapped_values(space: Workspace, scratch: Path, claim: MembershipClaim) -> Fraud:
     """A proof whose public values were swapped, under a claim that the issuer signs for it."""
-    shutil.copytree(space.home.path, scratch, dirs_exist_ok=True)
-    other = Workspace(Home(scratch), space.passphrase)
+    other = _copy(space, scratch)
     proof = Proof.parse(proof_path(other, claim.proof.hex()).read_bytes())
     swap = {claim.blinded_leaf: claim.blinded_index, claim.blinded_index: claim.blinded_leaf}
     public = tuple(swap.get(value, value) for value in proof.public)
@@ -92,3 +90,11 @@ def swapped_values(space: Workspace, scratch: Path, claim: MembershipClaim) -> F
     return Fraud("swapped public values", "a proof made to speak of another leaf", bundle.seal())
 
 
+
+
+def _copy(space: Workspace, scratch: Path) -> Workspace:
+    """Return the attacker's own copy of the home."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    left_out = shutil.ignore_patterns("cache", "dagster")
+    shutil.copytree(space.home.path, scratch, ignore=left_out)
+    return Workspace(Home.create(scratch), space.passphrase)

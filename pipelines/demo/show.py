@@ -199,7 +199,7 @@ def _frauds(
     demo: Demo, bundle: Bundle, version: Version, dataset: Dataset, claim: MembershipClaim
 ) -> Iterator[Fraud]:
     space = demo.space
-    scratch = space.home.cache / "frauds"
+    scratch = space.home.path.parent / "frauds"
 
     def again(other: Workspace) -> Bundle:
         rewritten = Bundle(other)
