@@ -163,7 +163,7 @@ def other_spellings(data: bytes) -> Iterator[bytes]:
     yield b" " + data
     yield b"\xef\xbb\xbf" + data
     yield json.dumps(value).encode()
-    yield data.replace(b'"kind"', b'"\\u006bind"')
+    yield data.replace(f'"{name}"'.encode(), f'"\\u{ord(name[0]):04x}{name[1:]}"'.encode(), 1)
     yield data[:-1] + b"," + again[1:]
     yield json.dumps(dict(reversed(value.items())), separators=(",", ":")).encode()
     yield data[:-1]
