@@ -2,7 +2,7 @@
 
     HOME/objects/<SHA-256>               settings, verifying key, cut SRS, proving key, …
     HOME/keys/<circuit>-<cut SRS>.json   which objects belong to a circuit under an SRS
-    HOME/srs/insecure-13                 a whole SRS made on this machine: INSECURE
+    HOME/srs/insecure-13-<SHA-256>       a whole SRS made on this machine: INSECURE
     HOME/srs/ceremony                    digests of the cuts of ceremony files seen here
 
 HOME is the folder for circuits inside a ROOTLINE_HOME.
@@ -102,18 +102,13 @@ def local_srs(
     Raises:
         UnavailableError: ezkl is not installed, or failed.
     """
-    path = home / "srs" / f"insecure-{logrows}"
-    if path.exists():
-        with contextlib.suppress(MalformedError):
-            return _read_srs(path, insecure=True)
-        path.unlink()
+    if found := _local_srs(home, logrows):
+        return found
     with scratch(home) as folder:
-        made = prover.generate_srs(logrows, folder, limits, progress)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # The first of two processes wins, so that both use the same one.
-        with contextlib.suppress(FileExistsError):
-            os.link(made, path)
-    return _read_srs(path, insecure=True)
+        made = prover.generate_srs(logrows, folder, limits, progress).read_bytes()
+    name = f"insecure-{logrows}-{canonical.digest(made).hex()}"
+    _write(home / "srs" / name, made)
+    return _local_srs(home, logrows) or _read_srs(home / "srs" / name, insecure=True)
 
 
 def ceremony_srs(home: Path, path: Path) -> Srs:
@@ -231,6 +226,15 @@ def _write(path: Path, data: bytes) -> None:
             raise
 
 
+def _local_srs(home: Path, logrows: int) -> Srs | None:
+    """Return the local SRS of this size, or None; a corrupt one is removed."""
+    for path in sorted((home / "srs").glob(f"insecure-{logrows}-*")):
+        if canonical.digest(path.read_bytes()).hex() == path.name.rpartition("-")[2]:
+            return _read_srs(path, insecure=True)
+        path.unlink()
+    return None
+
+
 def _read_srs(path: Path, *, insecure: bool) -> Srs:
     try:
         with path.open("rb") as file:
@@ -247,12 +251,10 @@ def _read_srs(path: Path, *, insecure: bool) -> Srs:
 
 
 def _ceremony_cuts(home: Path) -> list[str]:
-    path = home / "srs" / "ceremony"
     try:
-        found = json.loads(path.read_bytes())
+        return [str(text) for text in json.loads((home / "srs" / "ceremony").read_bytes())]
     except (FileNotFoundError, ValueError):
         return []
-    return [str(text) for text in found] if isinstance(found, list) else []
 
 
 def _encode_keys(keys: Keys) -> bytes:

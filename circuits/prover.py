@@ -30,8 +30,8 @@ from provenance.proof import Proof
 
 BACKEND: Final = "ezkl"
 VERIFY_LIMITS: Final = Limits(seconds=60, memory_bytes=2 * 2**30)
-REFUSALS: Final = ("not satisfied", "Transcript error", "instances do not match", "verif")
-"""Words in ezkl's errors that mean "well formed, but false"."""
+FALSE: Final = "[halo2]"
+"""In ezkl's errors on verifying: read without trouble, but false. Other tags are of readers."""
 
 
 def version() -> str:
@@ -166,7 +166,7 @@ class EzklVerifier:
             answer = worker.run({"step": "verify"}, folder, self._limits)
         if answer.get("done") is not True:
             text = str(answer.get("failed"))
-            if any(words in text for words in REFUSALS):
+            if FALSE in text:
                 raise VerificationError(f"the {proof.circuit} proof does not verify: {text}")
             raise MalformedError(f"proof, key, settings or SRS cannot be read by ezkl: {text}")
 
@@ -265,9 +265,10 @@ def _witness(inputs: list[list[str]], public: list[str]) -> dict[str, Any]:
     }
 
 
-def _redacted(error: BaseException) -> str:
-    """Return what a step's error says, without numbers: one of them could be of the witness."""
-    return re.sub(r"[0-9a-f]*[0-9][0-9a-f]*", "…", str(error))[:300]
+def _told(step: str, error: BaseException) -> str:
+    """Return what an error says; on proving without numbers, which could be of the witness."""
+    text = re.sub(r"[0-9a-f]*[0-9][0-9a-f]*", "…", str(error)) if step == "prove" else str(error)
+    return f"{step}: {text[:300]}"
 
 
 def _limit(job: dict[str, Any]) -> None:
@@ -288,6 +289,8 @@ def main() -> None:
         try:
             import ezkl
         except ImportError as error:
+            if "failed to map" in str(error):
+                raise MemoryError from error
             channel.write(json.dumps({"missing": f"ezkl cannot be imported ({error})"}) + "\n")
             return
         child = _Child(ezkl, channel)
@@ -297,7 +300,7 @@ def main() -> None:
             raise
         except BaseException as error:  # noqa: BLE001  # a Rust panic is no Exception
             panicked = type(error).__name__ == "PanicException"
-            child.say({"failed": f"{job['step']}: {_redacted(error)}", "panicked": panicked})
+            child.say({"failed": _told(job["step"], error), "panicked": panicked})
 
 
 if __name__ == "__main__":

@@ -86,11 +86,19 @@ def circuit(name: str) -> Circuit:
     return CIRCUITS[name]
 
 
-def _membership(name: str, logrows: int, columns: int, proof_bytes: int, *pins: str) -> Circuit:
-    onnx = partial(membership_onnx, MEMBERSHIP[name])
-    digests = map(Digest.parse, pins)
+def _membership(
+    name: str, *, logrows: int, columns: int, proof_bytes: int, onnx: str, settings: str
+) -> Circuit:
     return Circuit(
-        name, MEMBERSHIP_STATEMENT, MEMBERSHIP_PUBLIC, onnx, logrows, columns, proof_bytes, *digests
+        name=name,
+        statement=MEMBERSHIP_STATEMENT,
+        public=MEMBERSHIP_PUBLIC,
+        onnx=partial(membership_onnx, MEMBERSHIP[name]),
+        logrows=logrows,
+        columns=columns,
+        proof_bytes=proof_bytes,
+        onnx_digest=Digest.parse(onnx),
+        settings_digest=Digest.parse(settings),
     )
 
 
@@ -99,27 +107,27 @@ CIRCUITS: Final[Mapping[str, Circuit]] = {
     for made in (
         _membership(
             "membership-14.v1",
-            13,
-            3,
-            2560,
-            "d6e7fc5a7e00dba22b01a7aaa088fa2511caa7f1133d2f8202ae97b4a795b01a",
-            "77695e3c090989720b36950b73a6767d6ef37702bcf004213cef0cbb51289a8c",
+            logrows=13,
+            columns=3,
+            proof_bytes=2560,
+            onnx="a374cdec18546db8f47ca7acef6e8790af27f0300093a94160e899f4e12974f7",
+            settings="77695e3c090989720b36950b73a6767d6ef37702bcf004213cef0cbb51289a8c",
         ),
         _membership(
             "membership-22.v1",
-            13,
-            3,
-            2560,
-            "732dcde2f323970c60f4647a9c16051e3c672194f3b19e7c95f9e7aea38716e0",
-            "0cae887c9a7aee20d606f1bd7b92b2faf75e5225c7eb2ddc5ca609184bdcb602",
+            logrows=13,
+            columns=3,
+            proof_bytes=2560,
+            onnx="0b308c3a3fa98c2dfccaf848375ac3c8af79d811e89d3b629537dc100866d59f",
+            settings="0cae887c9a7aee20d606f1bd7b92b2faf75e5225c7eb2ddc5ca609184bdcb602",
         ),
         _membership(
             "membership-32.v1",
-            14,
-            2,
-            2112,
-            "dacecfc3743f9e96f72156411dcadcefc9429527727ac18aed912ffb102d7f4f",
-            "780ffb99f5f1333085c12260897d6169fcf550b643dabc99fd285c7fb597cebc",
+            logrows=14,
+            columns=2,
+            proof_bytes=2112,
+            onnx="7b123f9a6b1924638304d4c0a2096521b97282f17c42dcae9148b0d525728bb7",
+            settings="780ffb99f5f1333085c12260897d6169fcf550b643dabc99fd285c7fb597cebc",
         ),
     )
 }

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ class Limits:
 
 LIMITS: Final = Limits()
 GRACE_SECONDS: Final = 10
+DAY_SECONDS: Final = 86400
 
 
 def silent(stage: str) -> None:
@@ -60,11 +62,20 @@ def scratch(home: Path | None) -> Iterator[Path]:
     """
     if home:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _sweep(home)
     folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=home))
     try:
         yield folder
     finally:
         rmtree(folder, ignore_errors=True)
+
+
+def _sweep(home: Path) -> None:
+    """Remove what processes that were killed left behind a day ago or more."""
+    for left in home.glob("scratch-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if left.stat().st_mtime < time.time() - DAY_SECONDS:
+                rmtree(left, ignore_errors=True)
 
 
 def run(
