@@ -98,7 +98,7 @@ def _upwards(
     while following := [b for b in higher if _follows(b, block)]:
         if len({b.hash for b in following}) > 1:
             raise VerificationError(
-                f"{start.chain}: two signed blocks for height {following[0].height}: an equivocation"
+                f"{start.chain}: two signed blocks for height {block.height + 1}: an equivocation"
             )
         block = following[0]
         believed[block.height] = block

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from provenance import canonical, envelope, statement
 from provenance.dataset import DatasetCommitment
 from provenance.envelope import Envelope, PublicKey, Signer
-from provenance.errors import VerificationError
+from provenance.errors import MalformedError, VerificationError
 from provenance.field import Digest
 from provenance.membership import MembershipClaim
 from provenance.training import Run, RunStart
@@ -69,13 +69,17 @@ def verify(data: bytes, trusted: Iterable[PublicKey]) -> Attestation:
 
 def parse_commitment(kind: str, predicate: bytes) -> Commitment:
     """Return the commitment of a known kind that `predicate` writes, or raise MalformedError."""
-    parsers = {
-        "dataset": DatasetCommitment.parse,
-        "start": RunStart.parse,
-        "run": Run.parse,
-        "membership": MembershipClaim.parse,
-    }
-    return parsers[kind](predicate)
+    match kind:
+        case "dataset":
+            return DatasetCommitment.parse(predicate)
+        case "start":
+            return RunStart.parse(predicate)
+        case "run":
+            return Run.parse(predicate)
+        case "membership":
+            return MembershipClaim.parse(predicate)
+        case _:
+            raise MalformedError(f"no commitment is of kind {kind!r}")
 
 
 def issuer_of(data: bytes) -> str:

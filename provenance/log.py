@@ -192,7 +192,8 @@ def split_entries(blob: bytes) -> tuple[bytes, ...]:
     Raises:
         MalformedError: An unknown kind, a length that does not fit, or bytes left over.
     """
-    entries, position = [], 0
+    entries: list[bytes] = []
+    position = 0
     while position < len(blob):
         size = int.from_bytes(blob[position + 1 : position + 5], "big")
         entry = blob[position : position + 5 + size]

@@ -155,6 +155,7 @@ def _opened(source: DvcSource, cache: Path) -> Iterator[Any]:
     """Give DVC's file system at a revision, whose root is the DVC repository's top folder."""
     try:
         from dvc.api import DVCFileSystem
+        from dvc.config import Config
         from dvc.fs import GitFileSystem
         from dvc.repo import Repo
         from dvc.scm import SCM
@@ -162,8 +163,11 @@ def _opened(source: DvcSource, cache: Path) -> Iterator[Any]:
         raise UnavailableError("DVC is not installed: install the extra `dvc`") from error
     top = top_folder(source.repo)
     root = "/" + source.repo.resolve().relative_to(top).as_posix().removeprefix(".")
+    # Cache and remotes as they are set up today; relative ones would be taken from "/" otherwise.
+    now = Config(str(source.repo / ".dvc"))
+    core = now["core"] | {"site_cache_dir": str(cache), "analytics": False, "check_update": False}
+    config = {"core": core, "cache": now["cache"], "remote": now["remote"]}
     scm = SCM(str(top))
-    config = {"core": {"site_cache_dir": str(cache), "analytics": False, "check_update": False}}
     files = GitFileSystem(scm=scm, rev=source.commit)
     with Repo(root, fs=files, scm=scm, config=config) as repo:
         yield DVCFileSystem(repo)

@@ -61,7 +61,7 @@ def published(case: Case) -> Published:
     sealed = _headers(case)
     genesis = sealed[0].header.genesis
     if genesis is None:
-        raise MalformedError("the log in the bundle does not begin with its first header")
+        raise VerificationError("the log has a gap: it does not begin with its first header")
     anchor, verifier = _anchor(case, genesis), _verifier(case, genesis)
     blocks = _blocks(case, anchor, verifier)
     posted = _receipts(case, sealed, genesis, blocks, verifier)
@@ -79,8 +79,8 @@ def _headers(case: Case) -> list[SealedHeader]:
     for number, (name, item) in enumerate(zip(sorted(members), sealed, strict=True)):
         if item.header.sequence != int(name):
             raise MalformedError(f"log/{name}.json holds header {item.header.sequence}")
-        if item.header.sequence != number:
-            raise VerificationError(f"the log has a gap: header {number} is missing")
+        if item.header.sequence != (expected := sealed[0].header.sequence + number):
+            raise VerificationError(f"the log has a gap: header {expected} is missing")
     log = sealed[0].header.log_id
     if log not in case.policy.logs:
         raise VerificationError(f"the policy does not know log {log.hex()[:16]}…")

@@ -1,11 +1,11 @@
 """Many hashes at once, compiled by numba: some twenty times as fast as pure Python.
 
 An element is four 64-bit words, lowest first, and while it is computed with in Montgomery form
-(x 2**256 mod r). Three intrinsics emit LLVM's wide integers, which every target lowers to its own
-multiplications and carries; all else is plain Python. Rows are hashed without the interpreter's
-lock. Compiled code is kept only where the application names a folder for it (`NUMBA_CACHE_DIR`),
-never in the source tree. numba notices changes to a kept function by its file alone, so whatever
-is compiled stands in this file.
+(x 2**256 mod r). Its arithmetic is written as LLVM's wide integers, which every target lowers to
+its own multiplications and carries; all else is plain Python. Rows are hashed without the
+interpreter's lock. Compiled code is kept only where the application names a folder for it
+(`NUMBA_CACHE_DIR`), never in the source tree. numba notices changes to a kept function by its file
+alone, so whatever is compiled stands in this file.
 
 It imports numba, so only `many` imports it, and only when there is enough work.
 """

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from provenance.canonical import Json, JsonObject
 from provenance.errors import MalformedError
 from storage.celestia.availability import MAX_SQUARE
-from storage.celestia.commit import MAX_VALIDATORS
 from storage.celestia.commitment_proof import CommitmentProof
 from storage.celestia.extended import ExtendedHeader
 from storage.celestia.fields import base
 from storage.celestia.nmt import NODE_BYTES
+from storage.celestia.validators import MAX_VALIDATORS
 
 
 def normalise_header(answer: Json) -> JsonObject:

@@ -18,8 +18,6 @@ from storage.celestia.availability import DataAvailabilityHeader
 from storage.celestia.commit import (
     FOR_BLOCK,
     Commit,
-    Validator,
-    ValidatorSet,
     Vote,
     sign_bytes,
 )
@@ -28,6 +26,7 @@ from storage.celestia.extended import ExtendedHeader
 from storage.celestia.header import BlockId, Header
 from storage.celestia.share import Blob, commitment_of, count_shares, subtree_roots
 from storage.celestia.square import Square
+from storage.celestia.validators import Validator, ValidatorSet
 
 MAX_HEADERS: Final = 100_000
 _NOTHING: Final = sha256().digest()

@@ -1,4 +1,4 @@
-"""Who may sign blocks, and whether more than two thirds of their power signed this one.
+"""The votes that made a block final: more than two thirds of the validators' power.
 
     {"block_id":{…},"height":"7","round":"0","signatures":[
       {"block_id_flag":"2","signature":"TqonNM…","timestamp":"2026-11-24T06:28:50.1Z",
@@ -11,101 +11,22 @@ Source: celestiaorg/celestia-core v0.40.8, types/canonical.go, types/validation.
 """
 
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final
 
 from provenance import rfc9162
 from provenance.canonical import Fields, JsonObject
-from provenance.envelope import PublicKey
 from provenance.errors import MalformedError, SignatureError, VerificationError
 from provenance.field import Digest
 from provenance.receipt import MAX_HEIGHT
 from storage.celestia import wire
 from storage.celestia.fields import base, based, decimal, hexed, upper
 from storage.celestia.header import ADDRESS_BYTES, BlockId
+from storage.celestia.validators import MAX_VALIDATORS, Validator, ValidatorSet
 
-MAX_VALIDATORS: Final = 1000
-MAX_POWER: Final = 2**63 // 8
 MAX_ROUND: Final = 2**31 - 1
-KEY_TYPE: Final = "tendermint/PubKeyEd25519"
 ABSENT, FOR_BLOCK, FOR_NONE = 1, 2, 3
 _PRECOMMIT: Final = 2
 _NO_TIME: Final = wire.parse_time("0001-01-01T00:00:00Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Validator:
-    """A key and its share of the voting power."""
-
-    key: PublicKey
-    power: int
-
-    @property
-    def address(self) -> bytes:
-        """The first 20 bytes of the key's SHA-256."""
-        return sha256(self.key).digest()[:ADDRESS_BYTES]
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> "Validator":
-        """Return the validator, whose address must be its key's."""
-        address, key = hexed(fields, "address", ADDRESS_BYTES), fields.inner("pub_key")
-        power = decimal(fields, "voting_power", 1, MAX_POWER)
-        fields.done()
-        key.constant("type", KEY_TYPE)
-        validator = cls(PublicKey(based(key, "value", 32)), power)
-        key.done()
-        if validator.address != address:
-            raise MalformedError(f"{fields.where}: the address is not that of the key")
-        return validator
-
-    def to_json(self) -> JsonObject:
-        """The validator as evidence writes it."""
-        return {
-            "address": upper(self.address),
-            "pub_key": {"type": KEY_TYPE, "value": base(self.key)},
-            "voting_power": str(self.power),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class ValidatorSet:
-    """Validators in the chain's order, each once."""
-
-    validators: tuple[Validator, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse an empty set, one key twice, and power beyond the protocol's bound."""
-        if not self.validators:
-            raise MalformedError("a validator set is empty")
-        if len({validator.key for validator in self.validators}) != len(self.validators):
-            raise MalformedError("a validator stands in its set twice")
-        if self.power > MAX_POWER:
-            raise MalformedError("a validator set has more voting power than the protocol allows")
-
-    @property
-    def power(self) -> int:
-        """The sum of all voting power."""
-        return sum(validator.power for validator in self.validators)
-
-    @property
-    def hash(self) -> Digest:
-        """The hash by which headers name the set."""
-        entries = [
-            wire.message(1, wire.octets(1, each.key)) + wire.integer(2, each.power)
-            for each in self.validators
-        ]
-        return rfc9162.root([rfc9162.leaf_hash(entry) for entry in entries])
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> "ValidatorSet":
-        """Return the set, or raise MalformedError."""
-        members = fields.objects("validators", MAX_VALIDATORS)
-        fields.done()
-        return cls(tuple(Validator.from_fields(member) for member in members))
-
-    def to_json(self) -> JsonObject:
-        """The set as evidence writes it."""
-        return {"validators": [validator.to_json() for validator in self.validators]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Final
 
-from provenance import canonical
 from provenance.canonical import Fields, JsonObject
 from provenance.envelope import Signer
-from provenance.errors import MalformedError, UnavailableError, VerificationError
+from provenance.errors import MalformedError, VerificationError
 from provenance.receipt import Receipt
+from storage.celestia import ledger_rows
 from storage.celestia.availability import DataAvailabilityHeader
 from storage.celestia.block import (
     distinct,
@@ -68,7 +68,7 @@ class EmbeddedLedger:
     def head(self) -> int:
         """Return the height of the newest block."""
         with self._file.reading() as database:
-            return _head(database)
+            return ledger_rows.head(database)
 
     def submit(self, blobs: Sequence[Blob]) -> int:
         """Return the height of a block that holds all `blobs`, a new one if there is none.
@@ -81,12 +81,12 @@ class EmbeddedLedger:
         blobs = distinct(blobs)
         names = [(share_commitment(blob), blob.namespace) for blob in blobs]
         with self._file.reading() as database:
-            found = _height_of(database, names)
+            found = ledger_rows.height_of(database, names)
         if found is not None:
             return found
         roots = availability(lay_out(blobs))
         with self._file.writing() as database:
-            found = _height_of(database, names)
+            found = ledger_rows.height_of(database, names)
             return found if found is not None else self._append(database, blobs, roots)
 
     def advance(self) -> int:
@@ -97,25 +97,28 @@ class EmbeddedLedger:
     def blobs(self, height: int, namespace: bytes) -> tuple[Blob, ...]:
         """Return the blobs of one block under `namespace`, in order."""
         with self._file.reading() as database:
-            _header(database, height)
-            return tuple(b for b in _blobs(database, height) if b.namespace == namespace)
+            ledger_rows.header(database, height)
+            return tuple(b for b in ledger_rows.blobs(database, height) if b.namespace == namespace)
 
     def header(self, height: int) -> JsonObject:
         """Return the extended header of one block."""
         with self._file.reading() as database:
-            return _header(database, height)
+            return ledger_rows.header(database, height)
 
     def headers(self, first: int, last: int) -> tuple[JsonObject, ...]:
         """Return the plain headers of the blocks `first` to `last`."""
         wanted = heights(first, last)
         with self._file.reading() as database:
-            found = [_header(database, height)["header"] for height in wanted]
+            found = [ledger_rows.header(database, height)["header"] for height in wanted]
         return tuple(Fields.of(each, "header").members for each in found)
 
     def receipt(self, height: int, blob: Blob) -> Receipt:
         """Return the receipt that proves that `blob` stands in the block at `height`."""
         with self._file.reading() as database:
-            header, blobs = _header(database, height), _blobs(database, height)
+            header, blobs = (
+                ledger_rows.header(database, height),
+                ledger_rows.blobs(database, height),
+            )
         return make_receipt(self.kind, header, blobs, blob)
 
     def verify_history(self) -> None:
@@ -128,32 +131,23 @@ class EmbeddedLedger:
         below: ExtendedHeader | None = None
         with self._file.reading() as database:
             _check_rows(database)
-            for height in range(1, _head(database) + 1):
-                block = self._verified(_header(database, height))
+            for height in range(1, ledger_rows.head(database) + 1):
+                block = self._verified(ledger_rows.header(database, height))
                 _check_link(block, below, height)
-                if availability(lay_out(_blobs(database, height))) != block.availability:
+                if availability(lay_out(ledger_rows.blobs(database, height))) != block.availability:
                     raise VerificationError(f"block {height} does not hold the blobs beside it")
                 below = block
 
     def _append(
         self, database: Connection, blobs: Sequence[Blob], roots: DataAvailabilityHeader
     ) -> int:
-        previous = self._tip(database) if _head(database) else None
+        previous = self._tip(database) if ledger_rows.head(database) else None
         block = make_block(previous, roots, self.chain, self._clock(), self._signer)
-        height = block.header.height
-        header = canonical.encode(block.to_json())
-        database.execute("INSERT INTO block VALUES (?, ?)", (height, header))
-        database.executemany(
-            "INSERT INTO blob VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (height, i, b.namespace, share_commitment(b), b.version, b.signer, b.data)
-                for i, b in enumerate(blobs)
-            ],
-        )
-        return height
+        ledger_rows.insert(database, block, blobs)
+        return block.header.height
 
     def _tip(self, database: Connection) -> ExtendedHeader:
-        return self._verified(_header(database, _head(database)))
+        return self._verified(ledger_rows.header(database, ledger_rows.head(database)))
 
     def _verified(self, header: JsonObject) -> ExtendedHeader:
         block = ExtendedHeader.from_json(header)
@@ -176,7 +170,7 @@ def _check_link(block: ExtendedHeader, below: ExtendedHeader | None, height: int
 
 
 def _check_rows(database: Connection) -> None:
-    head = _head(database)
+    head = ledger_rows.head(database)
     count, least = database.execute("SELECT count(*), min(height) FROM block").fetchone()
     if (count, least) != (head, 1):
         raise VerificationError(f"the newest block is {head}, but there are {count} in all")
@@ -188,37 +182,3 @@ def _check_rows(database: Connection) -> None:
 
 
 _EMPTY: Final = availability(lay_out(()))
-
-
-def _head(database: Connection) -> int:
-    (height,) = database.execute("SELECT coalesce(max(height), 0) FROM block").fetchone()
-    return int(height)
-
-
-def _header(database: Connection, height: int) -> JsonObject:
-    row = database.execute("SELECT header FROM block WHERE height = ?", (height,)).fetchone()
-    if row is None:
-        raise UnavailableError(f"there is no block {height}; the newest is {_head(database)}")
-    return canonical.decode(row[0])
-
-
-def _blobs(database: Connection, height: int) -> tuple[Blob, ...]:
-    rows = database.execute(
-        "SELECT namespace, data, version, signer FROM blob WHERE height = ? ORDER BY position",
-        (height,),
-    )
-    return tuple(Blob(*row) for row in rows)
-
-
-def _height_of(database: Connection, names: Sequence[tuple[bytes, bytes]]) -> int | None:
-    """Return the least height whose block holds all blobs named by commitment and namespace."""
-    found = [
-        {
-            height
-            for (height,) in database.execute(
-                "SELECT height FROM blob WHERE commitment = ? AND namespace = ?", name
-            )
-        }
-        for name in names
-    ]
-    return min(set.intersection(*found), default=None)

@@ -14,8 +14,9 @@ from provenance.canonical import Fields, Json, JsonObject
 from provenance.errors import RootMismatchError, VerificationError
 from provenance.field import Digest
 from storage.celestia.availability import DataAvailabilityHeader
-from storage.celestia.commit import Commit, ValidatorSet, verify_commit
+from storage.celestia.commit import Commit, verify_commit
 from storage.celestia.header import Header
+from storage.celestia.validators import ValidatorSet
 
 
 @dataclass(frozen=True, slots=True)

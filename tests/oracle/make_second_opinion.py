@@ -8,6 +8,7 @@ it gets one of its own, in a scratch folder that is deleted: packages pinned wit
 a Python from 3.9 to 3.12, this one or one on the path.
 """
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ NAMES: Final = ("python3.12", "python3.11", "python3.10", "python3.9")
 
 def suitable_python() -> str:
     """Return a Python that the pinned packages support, or exit with what is missing."""
-    if sys.version_info < (3, 13):
+    if int(platform.python_version_tuple()[1]) < 13:
         return sys.executable
     for found in filter(None, map(shutil.which, NAMES)):
         if subprocess.run([found, "-c", "import venv"], check=False).returncode == 0:
@@ -36,7 +37,7 @@ def second_opinion() -> str:
         subprocess.run([suitable_python(), "-m", "venv", scratch], check=True)
         python = Path(scratch, "Scripts" if sys.platform == "win32" else "bin", "python")
         install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"]
-        options = ["--disable-pip-version-check", "--requirement", HERE / "requirements.txt"]
+        options = ["--disable-pip-version-check", "--requirement", str(HERE / "requirements.txt")]
         subprocess.run([python, *install, *options], check=True)
         made = subprocess.run(
             [python, "-I", HERE / "second_opinion.py"], check=True, stdout=subprocess.PIPE

@@ -23,7 +23,7 @@ from typing import Any, Final
 # Only the other environment has these packages.
 import galois  # type: ignore[import-not-found]
 import poseidon  # type: ignore[import-not-found]
-from poseidon import round_constants  # type: ignore[import-not-found]
+from poseidon import round_constants
 
 ORDER: Final = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 FULL_ROUNDS: Final = 8

@@ -319,7 +319,9 @@ class World:
         return self.block(self.ledger.head()).time + 10**9
 
 
-VERIFIERS: Final = Verifiers({"memory": CelestiaVerifier()}, {"fake": FakeProofVerifier()})
+VERIFIERS: Final = Verifiers(
+    {"memory": CelestiaVerifier(), "celestia": CelestiaVerifier()}, {"fake": FakeProofVerifier()}
+)
 HONEST: Final = ("data", "claim", "prepare", "announce", "seed", "run", "challenge")
 UNFINISHED: Final = ("data", "claim", "given-up", *HONEST[2:])
 
@@ -329,19 +331,23 @@ def _same(value: Any) -> Any:
 
 
 def build(
-    schedule: Sequence[str] = HONEST, *, samples: int = SAMPLES, **changes: Callable[[Any], Any]
+    schedule: Sequence[str] = HONEST,
+    *,
+    samples: int = SAMPLES,
+    ledger: MemoryLedger | None = None,
+    **changes: Callable[[Any], Any],
 ) -> World:
     """Return a world in which nothing, or one thing, is told otherwise than it is."""
-    world = World(changes, samples, MemoryLedger("tests-1"))
-    genesis = Genesis("memory", world.ledger.chain, NAMESPACE, ISSUER.public_key)
+    world = World(changes, samples, ledger or MemoryLedger("tests-1"))
+    genesis = Genesis(world.ledger.kind, world.ledger.chain, NAMESPACE, ISSUER.public_key)
     world.post(log.open_log(world.tell("genesis", genesis), ISSUER))
     _make_data(world)
     _make_claim(world)
     for event in schedule:
         EVENTS[event](world)
     _add_data(world)
-    _add_steps(world)
-    _close(world)
+    add_steps(world)
+    close(world)
     return world
 
 
@@ -600,7 +606,7 @@ def _add_data(world: World) -> None:
         world.name("exclusions", document)
 
 
-def _add_steps(world: World) -> None:
+def add_steps(world: World) -> None:
     if "run" not in world.made:
         return
     run, transcript = world["run"], world["transcript"]
@@ -640,7 +646,7 @@ def sample(world: World, number: int) -> Sample:
     )
 
 
-def _close(world: World) -> None:
+def close(world: World) -> None:
     """Let the monitor sign what he saw, link the blocks, and write the auditor's policy."""
     head = world.ledger.head()
     tip = world.batches[-1].header
@@ -650,7 +656,7 @@ def _close(world: World) -> None:
     data = checkpoints.sign(world.tell("checkpoint", seen), MONITOR)
     world.members[f"checkpoints/{canonical.digest(data).hex()}.json"] = data
     linked = world.ledger.headers(world.heights[0], head)
-    document = blocks_document("memory", world.ledger.chain, linked, ())
+    document = blocks_document(world.ledger.kind, world.ledger.chain, linked, ())
     world.members["blocks.json"] = canonical.encode(world.tell("blocks", document))
     world.policy = world.tell("policy", policy_of(world))
 
@@ -669,7 +675,7 @@ def policy_of(world: World) -> Policy:
             Issuer(STRANGER.public_key, "Another Lab", (Span(chain, 1, None),)),
         ),
         logs=(world.log_id,),
-        anchors=(Anchor("memory", chain, head, world.block(head).hash),),
+        anchors=(Anchor(world.ledger.kind, chain, head, world.block(head).hash),),
         trusting_seconds=7 * 86_400,
         operators=(chain,),
         monitors=(MONITOR.public_key,),

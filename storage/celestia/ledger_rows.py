@@ -1,0 +1,61 @@
+"""The rows of the embedded ledger's two tables, read and written."""
+
+from collections.abc import Sequence
+from sqlite3 import Connection
+
+from provenance import canonical
+from provenance.canonical import JsonObject
+from provenance.errors import UnavailableError
+from storage.celestia.extended import ExtendedHeader
+from storage.celestia.share import Blob, share_commitment
+
+
+def insert(database: Connection, block: ExtendedHeader, blobs: Sequence[Blob]) -> None:
+    """Write one block and its blobs."""
+    height = block.header.height
+    row = (height, canonical.encode(block.to_json()))
+    database.execute("INSERT INTO block VALUES (?, ?)", row)
+    database.executemany(
+        "INSERT INTO blob VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (height, i, b.namespace, share_commitment(b), b.version, b.signer, b.data)
+            for i, b in enumerate(blobs)
+        ],
+    )
+
+
+def head(database: Connection) -> int:
+    """Return the height of the newest block, 0 if there is none."""
+    (height,) = database.execute("SELECT coalesce(max(height), 0) FROM block").fetchone()
+    return int(height)
+
+
+def header(database: Connection, height: int) -> JsonObject:
+    """Return the extended header of one block, or raise UnavailableError."""
+    row = database.execute("SELECT header FROM block WHERE height = ?", (height,)).fetchone()
+    if row is None:
+        raise UnavailableError(f"there is no block {height}; the newest is {head(database)}")
+    return canonical.decode(row[0])
+
+
+def blobs(database: Connection, height: int) -> tuple[Blob, ...]:
+    """Return the blobs of one block in the order of their submission."""
+    rows = database.execute(
+        "SELECT namespace, data, version, signer FROM blob WHERE height = ? ORDER BY position",
+        (height,),
+    )
+    return tuple(Blob(*row) for row in rows)
+
+
+def height_of(database: Connection, names: Sequence[tuple[bytes, bytes]]) -> int | None:
+    """Return the least height whose block holds all blobs named by commitment and namespace."""
+    found = [
+        {
+            height
+            for (height,) in database.execute(
+                "SELECT height FROM blob WHERE commitment = ? AND namespace = ?", name
+            )
+        }
+        for name in names
+    ]
+    return min(set.intersection(*found), default=None)
