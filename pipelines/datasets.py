@@ -133,7 +133,7 @@ def receipt(attestation: str, home: HomeResource) -> dg.MaterializeResult[None]:
     )
 
 
-# `partitions_def` on a check is a preview in this Dagster; without it the check loads the wrong path.
+# `partitions_def` on a check is a preview in Dagster; without it the check loads the wrong path.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", dg.PreviewWarning)
     _on_commitment = dg.asset_check(asset=commitment, partitions_def=VERSIONS, blocking=True)

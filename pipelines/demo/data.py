@@ -1,8 +1,8 @@
 """A real public dataset in a git and DVC repository, in two versions.
 
 The data is scikit-learn's bundled breast-cancer table (Wisconsin Diagnostic Breast Cancer, 569
-records, CC BY 4.0). Version 1 lacks the last 29 records and has slips of the pen in seven; version 2
-corrects these, removes five records, adds the 29, and is split over three files.
+records, CC BY 4.0). Version 1 lacks the last 29 records and has slips of the pen in seven; version
+2 corrects these, removes five records, adds the 29, and is split over three files.
 """
 
 import os
@@ -67,7 +67,8 @@ def first_version(table: pa.Table) -> pa.Table:
     early = table.slice(0, table.num_rows - LATE)
     radius = early["mean_radius"].to_numpy().copy()
     radius[list(SLIPS)] *= 10
-    return early.set_column(early.schema.get_field_index("mean_radius"), "mean_radius", [radius])
+    place = early.schema.get_field_index("mean_radius")
+    return early.set_column(place, "mean_radius", pa.array(radius))
 
 
 def second_version(table: pa.Table) -> pa.Table:

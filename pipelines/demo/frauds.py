@@ -36,7 +36,7 @@ class Fraud:
 
 
 def changed_record(bundle: Bundle, space: Workspace, version: Version, dataset: Dataset) -> Fraud:
-    """A record changed after registration: a benign finding turned malignant, shown as committed."""
+    """A record changed after registration: its label turned round, shown as committed."""
     record = records_at(dataset, [7])
     opening = opener(space, version).open(record)[7]
     altered = {**record[7], "malignant": 1 - int(str(record[7]["malignant"]))}
@@ -88,8 +88,6 @@ def swapped_values(space: Workspace, scratch: Path, claim: MembershipClaim) -> F
     bundle.add_blocks(signed_above=space.ledger.head())
     bundle.add_proofs()
     return Fraud("swapped public values", "a proof made to speak of another leaf", bundle.seal())
-
-
 
 
 def _copy(space: Workspace, scratch: Path) -> Workspace:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
@@ -17,11 +18,11 @@ from pipelines.demo import data, frauds
 from pipelines.demo.frauds import Fraud
 from pipelines.demo.training import train
 from pipelines.flow.auditing import policy_for, verifiers
-from pipelines.flow.catalogue import Version, find_version
+from pipelines.flow.catalogue import Version, find_version, nodes_of
 from pipelines.flow.exporting import Bundle
 from pipelines.flow.monitoring import sign_checkpoint
 from pipelines.flow.opening import prove_in_index
-from pipelines.flow.proving import CIRCUIT, prepare, prove_membership
+from pipelines.flow.proving import prepare, prove_membership
 from pipelines.flow.publishing import publish
 from pipelines.flow.workspace import Workspace
 from pipelines.watching import watch
@@ -96,7 +97,7 @@ def show(space: Workspace, console: Console) -> Outcome:
     return outcome
 
 
-def _make(demo: Demo, table: object) -> None:
+def _make(demo: Demo, table: pa.Table) -> None:
     with demo.step("a git + DVC repository with two versions of a public dataset") as size:
         if not demo.repository.exists():
             data.make_repository(demo.repository, demo.space.home.environment())
@@ -107,7 +108,7 @@ def _make(demo: Demo, table: object) -> None:
 def _attest(demo: Demo) -> None:
     from pipelines.running import attest_versions
 
-    with demo.step("Dagster job over both versions: snapshot, commit, attest, post, receipt") as size:
+    with demo.step("Dagster job, both versions: snapshot, commit, attest, post, receipt") as size:
         for label, seconds in attest_versions(demo.space, LABELS):
             size.append(f"{label} {seconds:.1f} s")
 
@@ -118,7 +119,7 @@ def _snapshot(space: Workspace) -> Dataset:
     return snapshot_of(space, LABELS[1])
 
 
-def _train(demo: Demo, dataset: Dataset, table: object) -> Run:
+def _train(demo: Demo, dataset: Dataset, table: pa.Table) -> Run:
     with demo.step("a run: announced, seed from a later block, trained, registered") as size:
         spec = data.feature_spec(table)
         run = train(demo.space, RUN, LABELS[1], spec, list(dataset.records()))
@@ -126,9 +127,7 @@ def _train(demo: Demo, dataset: Dataset, table: object) -> Run:
         return run
 
 
-def _prove(
-    demo: Demo, version: Version, keys: "Future[None]"
-) -> tuple[MembershipClaim, Proof]:
+def _prove(demo: Demo, version: Version, keys: "Future[None]") -> tuple[MembershipClaim, Proof]:
     with demo.step("membership of one record proved in zero knowledge (depth 22)") as size:
         keys.result()
         item, proof = prove_membership(demo.space, version, 42)
@@ -173,6 +172,9 @@ def _bundle(
     bundle.add_blocks()
     bundle.add_records(version, dataset, [0])
     bundle.add_exclusion(prove_in_index(space, version, dataset, 1, "WDBC 003"))
+    for label in LABELS:
+        commitment = find_version(space, label).commitment
+        bundle.add_table(commitment.digest, nodes_of(space, commitment))
     bundle.add_steps(run, version, dataset, SAMPLES)
     bundle.add_proofs()
     return bundle
@@ -183,7 +185,7 @@ def _audit(demo: Demo) -> Outcome:
     with demo.step("an auditor, in another process, with the bundle and a policy only") as size:
         done = _auditor(evidence / "cells.evidence", evidence / "policy.json")
         size.append(f"exit code {done.returncode}")
-    demo.console.print(done.stdout or done.stderr, markup=False, highlight=False)
+    demo.console.file.write(f"\n{done.stdout or done.stderr}\n")
     return {0: Outcome.HOLDS, 1: Outcome.FAILS}.get(done.returncode, Outcome.UNKNOWN)
 
 
