@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from pipelines.flow.workspace import Workspace
 from provenance.anchor import Anchor
 from provenance.archive import MAX_ARCHIVE
 from provenance.audit import Verifiers, audit
+from provenance.canonical import digest
 from provenance.envelope import PublicKey
 from provenance.field import Digest
 from provenance.findings import Verdict
@@ -32,14 +34,26 @@ def verifiers() -> Verifiers:
     return Verifiers({"embedded": celestia, "memory": celestia, "celestia": celestia}, provers)
 
 
-def audit_file(bundle: Path, policy: Path) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A verdict, and what exactly it was made of; `at` is nanoseconds since 1970, UTC."""
+
+    verdict: Verdict
+    bundle: Digest
+    policy: Digest
+    at: int
+
+
+def audit_file(bundle: Path, policy: Path) -> Audited:
     """Return the verdict on a bundle file under a policy file.
 
     Raises:
         MalformedError: One of them is missing, unreadable, or not what it claims to be.
     """
-    trusted = Policy.parse(read_bounded(policy, MAX_POLICY))
-    return audit(read_bounded(bundle, MAX_ARCHIVE), trusted, verifiers(), time.time_ns())
+    rules, data = read_bounded(policy, MAX_POLICY), read_bounded(bundle, MAX_ARCHIVE)
+    now = time.time_ns()
+    verdict = audit(data, Policy.parse(rules), verifiers(), now)
+    return Audited(verdict, digest(data), digest(rules), now)
 
 
 def policy_for(
@@ -50,6 +64,7 @@ def policy_for(
     monitors: tuple[PublicKey, ...] = (),
     samples: int = 5,
     verifying_keys: tuple[Digest, ...] = (),
+    srs: tuple[Digest, ...] = (),
     trust_operator: bool = False,
 ) -> Policy:
     """Return a policy to start from: this home's issuer and log, anchored at the ledger's head.
@@ -72,6 +87,6 @@ def policy_for(
         licences=None,
         models=None,
         samples=samples,
-        srs=(),
+        srs=srs,
         verifying_keys=verifying_keys,
     )

@@ -1,6 +1,7 @@
 """Zero-knowledge proofs and index proofs: what they show, and what they rest on."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -122,23 +123,44 @@ def _check_exclusion(case: Case, name: str, data: bytes, found: Mapping[Digest, 
         raise MalformedError("an index proof's name is not its digest")
     fields = Fields.parse(data, EXCLUSION_KIND)
     dataset = dataset_of(fields.digest("dataset"), found)
+    shown = verify_exclusion(fields, dataset)
+    entry = shown.entry
+    case.holds(
+        "absence" if shown.absent else "presence",
+        f"{dataset.label}[{entry.field}]={shown.value}",
+        Level.L0,
+        f"its key is {'not ' if shown.absent else ''}in the index ({entry.normaliser}, "
+        f"{entry.keys} keys); that the index holds the dataset's records is only declared, "
+        "which caps the claim",
+        rests_on=(f"dataset {dataset.label} (L1)", "the index's equality with the records (L0)"),
+        notes=(shown.reveals,),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProof:
+    """What a verified proof in an index shows: whether a value is absent, and what it reveals."""
+
+    entry: IndexEntry
+    value: str
+    absent: bool
+    reveals: str
+
+
+def verify_exclusion(fields: Fields, dataset: DatasetCommitment) -> IndexProof:
+    """Return what the rest of an index proof's document shows; kind and dataset are taken.
+
+    Raises:
+        MalformedError: Not in its one form, or there is no such index.
+        VerificationError: The proof does not lead to the index's root.
+    """
     number = fields.integer("index", 0, len(dataset.indexes) - 1)
     value, absent = fields.text("value"), fields.boolean("absent")
     proof = fields.take("proof")
     fields.done()
     entry = dataset.indexes[number]
-    raw = _raw(entry, value, dataset)
-    reveals = _verify_index(entry, raw, proof, absent=absent)
-    claim = "absence" if absent else "presence"
-    case.holds(
-        claim,
-        f"{dataset.label}[{entry.field}]={value}",
-        Level.L0,
-        f"its key is {'not ' if absent else ''}in the index ({entry.normaliser}, {entry.keys} "
-        "keys); that the index holds the dataset's records is only declared, which caps the claim",
-        rests_on=(f"dataset {dataset.label} (L1)", "the index's equality with the records (L0)"),
-        notes=(reveals,),
-    )
+    reveals = _verify_index(entry, _raw(entry, value, dataset), proof, absent=absent)
+    return IndexProof(entry, value, absent, reveals)
 
 
 def _raw(entry: IndexEntry, value: str, dataset: DatasetCommitment) -> object:

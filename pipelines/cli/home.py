@@ -1,0 +1,75 @@
+"""`rootline init`, `registry rebuild` and `dev`: the home folder."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import AsJson
+from pipelines.cli.output import open_space, say
+
+registry = typer.Typer(help="The index over this home's statements.", no_args_is_help=True)
+
+
+def init(
+    home: Annotated[Path | None, typer.Option(help="Where; by default .rootline here.")] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(help="Seal the keys under its first line; or set ROOTLINE_PASSPHRASE."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Make a home folder with its keys and its ledger; what is there already stays."""
+    from pipelines.flow.publishing import log_id
+    from pipelines.flow.workspace import PASSPHRASE, Workspace
+    from storage.atomic import read_bounded
+    from storage.home import Home
+    from storage.keys import LOSS
+
+    passphrase = os.environ.get(PASSPHRASE)
+    if passphrase_file is not None:
+        passphrase = read_bounded(passphrase_file, 4096).decode().splitlines()[0]
+    space = Workspace.create(home or Home.place(Path.cwd(), os.environ), passphrase)
+    document = {
+        "home": str(space.home.path),
+        "issuer key": space.issuer.public_key.hex(),
+        "key id": space.issuer.public_key.key_id,
+        "log": log_id(space).hex(),
+        "ledger": space.ledger.kind,
+        "chain": space.ledger.chain,
+        "keys are sealed": passphrase is not None,
+        "without a backup": " ".join(LOSS.split()),
+    }
+    say(document, as_json=json)
+
+
+@registry.command()
+def rebuild(json: AsJson = False) -> None:
+    """Make the registry anew from the stored statements and receipts."""
+    from pipelines.flow.indexing import rebuild as make
+
+    space = open_space()
+    count = make(space)
+    words = f"the registry was made anew from {count} documents"
+    say({"documents": count, "registry": str(space.home.registry)}, as_json=json, words=words)
+
+
+def dev(port: Annotated[int, typer.Option(help="Port on loopback.")] = 3000) -> None:
+    """Open the flow in Dagster's web interface, everything it writes inside the home."""
+    import sys
+
+    from pipelines.running import prepare_dagster
+
+    space = open_space()
+    prepare_dagster(space.home)
+    program = str(Path(sys.executable).with_name("dagster"))
+    words = ["dagster", "dev", "-m", "pipelines.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    os.execv(program, words)  # noqa: S606  # Dagster takes this process's place, signals and all
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(init)
+    app.command()(dev)
+    app.add_typer(registry, name="registry")
