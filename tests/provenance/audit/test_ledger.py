@@ -1,7 +1,8 @@
 """Lies about the ledger and the log: blocks, receipts, anchors, headers, checkpoints."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from provenance import canonical, checkpoint, log
 from provenance.audit import audit
 from provenance.audit.ledger import blocks_document
-from provenance.envelope import SignatureError
+from provenance.errors import SignatureError
 from provenance.field import Digest
 from provenance.findings import Outcome, Verdict
 from provenance.policy import Policy, Span
@@ -167,7 +168,7 @@ def test_a_receipt_of_another_namespace_or_chain_fails(honest: World) -> None:
         {"chain": "another"},
         {"ledger": "embedded"},
     ):
-        verdict = change_receipt(honest, 1, lambda r, c=change: replace(r, **c))
+        verdict = change_receipt(honest, 1, partial(replace, **change))
         assert finding(verdict, "log", "another ledger, chain or namespace")
 
 
@@ -304,7 +305,7 @@ def seen(world: World, signer: Key = MONITOR, **changes: Any) -> Verdict:
     return world.audit(members=with_checkpoint(world, signer, **changes))
 
 
-def with_checkpoint(world: World, signer: Key = MONITOR, **changes: Any) -> Mapping[str, bytes]:
+def with_checkpoint(world: World, signer: Key = MONITOR, **changes: Any) -> dict[str, bytes]:
     told = replace(world["checkpoint"], **changes)
     data = checkpoint.sign(told, signer)
     return without(world, "checkpoints/") | {
@@ -401,7 +402,7 @@ def test_a_checkpoint_under_another_name_than_its_digest_fails(honest: World) ->
 class PublicLedger(MemoryLedger):
     """The same blocks, as if Celestia's validators had signed them."""
 
-    kind = "celestia"
+    kind = "celestia"  # type: ignore[misc]  # Final there, for good; another ledger here
 
 
 def test_a_public_ledger_needs_no_trusted_operator() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -113,8 +114,8 @@ def test_a_claim_of_another_circuit_than_its_proof_fails() -> None:
 def test_a_circuit_that_is_too_shallow_or_unknown_fails() -> None:
     for circuit in ("membership-14.v1", "made-up.v1"):
         world = build(
-            claim=lambda claim, circuit=circuit: replace(claim, circuit=circuit),
-            proof=lambda proof, circuit=circuit: replace(proof, circuit=circuit),
+            claim=partial(replace, circuit=circuit),
+            proof=partial(replace, circuit=circuit),
         )
         assert world.audit().outcome is Outcome.FAILS
 
@@ -212,7 +213,7 @@ def test_an_absence_for_another_value_index_or_dataset_fails(honest: World) -> N
 def test_the_absence_of_something_present_fails(honest: World) -> None:
     _, notes = honest["table2"].indexes
     proof = prove_presence(notes, key(NOTES, "note", "Patient 7")).to_json()
-    told = {
+    told: Any = {
         "neighbour": None,
         "siblings": proof["siblings"],
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def test_a_seed_that_is_not_the_named_heights_fails() -> None:
 
 def test_a_seed_height_not_above_the_starts_receipt_fails() -> None:
     for height in (3, 5):
-        world = build(start=lambda start, height=height: replace(start, seed_height=height))
+        world = build(start=partial(replace, seed_height=height))
         assert finding(world.audit(), "order", "must stand in rising blocks")
 
 

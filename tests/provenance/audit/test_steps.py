@@ -12,7 +12,7 @@ from provenance.errors import MalformedError
 from provenance.field import Digest, FieldElement
 from provenance.findings import Outcome, Verdict
 from provenance.tree import Chunk
-from tests.provenance.world import World, bad, build
+from tests.provenance.world import HONEST, World, bad, build
 
 ALL = 6
 OTHER = Digest(b"\7" * 32)
@@ -27,7 +27,7 @@ def reason(verdict: Verdict) -> str:
 
 
 def told(**changes: Callable[[Any], Any]) -> str:
-    return reason(build(samples=ALL, **changes).audit())
+    return reason(build(HONEST, samples=ALL, ledger=None, **changes).audit())
 
 
 def at(which: int, **values: Any) -> Callable[[list[Any]], list[Any]]:
