@@ -1,4 +1,4 @@
-"""A verdict as one self-contained page that a lawyer can read: no script, nothing from elsewhere."""
+"""A verdict as one self-contained page that a lawyer can read: no script, nothing external."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -16,8 +16,8 @@ HEADLINES: Final = {
 }
 ORDER: Final = (Outcome.FAILS, Outcome.UNKNOWN, Outcome.HOLDS)
 STYLE: Final = """
-:root{color-scheme:light dark;--ink:#1c2024;--soft:#5b6670;--line:#d6dbe0;--paper:#fff;--card:#f6f8f9;
---holds:#1a7f4b;--fails:#b3261e;--unknown:#8a6100}
+:root{color-scheme:light dark;--ink:#1c2024;--soft:#5b6670;--line:#d6dbe0;--paper:#fff;
+--card:#f6f8f9;--holds:#1a7f4b;--fails:#b3261e;--unknown:#8a6100}
 @media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--soft:#a2abb3;--line:#3a4148;--paper:#15181b;
 --card:#1d2125;--holds:#5fd39a;--fails:#ff8a80;--unknown:#f0c04a}}
 body{font:16px/1.55 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:0 auto;
@@ -65,7 +65,7 @@ def _head(audited: Audited) -> Iterator[str]:
     yield "<header>"
     yield f'<h1>Verdict: <span class="{verdict.outcome}">{verdict.outcome}</span></h1>'
     yield f"<p>{HEADLINES[verdict.outcome]}</p>"
-    yield f'<p class="soft">Checked offline on {at} under the policy “{escape(verdict.policy)}”.</p>'
+    yield f'<p class="soft">Checked offline on {at}.<br>Policy “{escape(verdict.policy)}”.</p>'
     yield f'<p class="soft">Evidence <code>{audited.bundle.hex()}</code><br>'
     yield f"Policy <code>{audited.policy.hex()}</code> (SHA-256)</p></header>"
 

@@ -1,13 +1,16 @@
 """`rootline audit` and `policy init`: the auditor's side."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.options import AsJson, Output, pair
 from pipelines.cli.output import Exit, open_space, say
 from provenance.errors import MalformedError
+
+if TYPE_CHECKING:
+    from provenance.policy import Requirement
 
 policies = typer.Typer(help="An auditor's policy.", no_args_is_help=True)
 
@@ -80,7 +83,7 @@ def init(
         "issuer key": made.issuers[0].key.hex(),
         "log": made.logs[0].hex(),
         "anchor": f"{anchor.chain} {anchor.height} {anchor.hash.hex()}",
-        "compare": "an auditor gets key, log and anchor from the issuer by another way, and compares",
+        "compare": "an auditor gets key, log and anchor by another way, and compares",
     }
     say(document, as_json=json)
 
@@ -88,7 +91,7 @@ def init(
 DEFAULTS = ("log:*:L1", "dataset:*:L1", "unique:*:L1")
 
 
-def _requirement(text: str):  # noqa: ANN202  # Requirement, whose module is heavy to import
+def _requirement(text: str) -> "Requirement":
     from provenance.findings import CLAIMS, Level
     from provenance.policy import Requirement
 

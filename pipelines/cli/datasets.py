@@ -1,12 +1,18 @@
 """`rootline dataset …`: register versions, look at them, check them again."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.options import AsJson, Label, pair
 from pipelines.cli.output import open_space, say, say_table
+
+if TYPE_CHECKING:
+    from pipelines.flow.registering import IndexRequest
+    from provenance.dataset import DatasetCommitment
+    from provenance.features import FeatureSpec
+    from provenance.schema import Schema
 
 group = typer.Typer(help="Dataset versions: register, list, show, verify.", no_args_is_help=True)
 
@@ -140,7 +146,7 @@ def watched(json: AsJson = False) -> None:
     say_table("Watched", ("dataset", "repository", "path"), rows, as_json=json)
 
 
-def _schema(path: Path | None):  # noqa: ANN202  # Schema | None, whose module is heavy to import
+def _schema(path: Path | None) -> "Schema | None":
     from provenance.canonical import decode_loose
     from provenance.schema import Schema
     from storage.atomic import read_bounded
@@ -148,7 +154,7 @@ def _schema(path: Path | None):  # noqa: ANN202  # Schema | None, whose module i
     return Schema.from_json(decode_loose(read_bounded(path, 2**24))) if path else None
 
 
-def _features(path: Path | None):  # noqa: ANN202  # FeatureSpec | None, likewise
+def _features(path: Path | None) -> "FeatureSpec | None":
     from provenance.canonical import decode_loose
     from provenance.features import FeatureSpec
     from storage.atomic import read_bounded
@@ -156,14 +162,14 @@ def _features(path: Path | None):  # noqa: ANN202  # FeatureSpec | None, likewis
     return FeatureSpec.from_json(decode_loose(read_bounded(path, 2**24))) if path else None
 
 
-def _index(text: str):  # noqa: ANN202  # IndexRequest, likewise
+def _index(text: str) -> "IndexRequest":
     from pipelines.flow.registering import IndexRequest
 
     normaliser, _, field = text.partition(":")
     return IndexRequest(normaliser, field)
 
 
-def _document(made) -> dict[str, object]:  # noqa: ANN001  # DatasetCommitment, likewise
+def _document(made: "DatasetCommitment") -> dict[str, object]:
     return {
         "dataset": made.label,
         "commitment": made.digest.hex(),

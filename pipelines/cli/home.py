@@ -24,8 +24,8 @@ def init(
     from pipelines.flow.publishing import log_id
     from pipelines.flow.workspace import PASSPHRASE, Workspace
     from storage.atomic import read_bounded
+    from storage.backup import LOSS
     from storage.home import Home
-    from storage.keys import LOSS
 
     passphrase = os.environ.get(PASSPHRASE)
     if passphrase_file is not None:

@@ -51,8 +51,7 @@ def rotate(
 def backup(file: Target, passphrase_file: Passphrase = None, json: AsJson = False) -> None:
     """Write all keys into one sealed file."""
     from storage.atomic import write_atomic
-    from storage.backup import Backup
-    from storage.keys import LOSS
+    from storage.backup import LOSS, Backup
 
     space = open_space(quiet=json)
     passphrase = _passphrase(passphrase_file)
