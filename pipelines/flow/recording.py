@@ -32,6 +32,7 @@ from pipelines.flow.origin import code_origin, environment_digest
 from pipelines.flow.publishing import publish, queue
 from pipelines.flow.registering import commit_records
 from pipelines.flow.workspace import Workspace
+from pipelines.progress import Silent
 from provenance import canonical
 from provenance.attestation import attest
 from provenance.audit.steps import State, record_index
@@ -72,14 +73,14 @@ class Run:
         *,
         train: str,
         hyperparameters: Mapping[str, Json],
-        space: Workspace,
+        space: Workspace | None = None,
         sampler: str = SAMPLER,
         optimiser: str = OPTIMISER,
         initial: str = INITIAL,
         base: Digest | None = None,
     ) -> None:
-        self._space = space
-        self._version = find_version(space, train)
+        self._space = space or Workspace.find(Path.cwd(), os.environ, Silent())
+        self._version = find_version(self._space, train)
         self._rules = (sampler, optimiser, initial)
         self._name, self._base = name, base
         self._hyperparameters: JsonObject = dict(hyperparameters)
