@@ -32,6 +32,7 @@ article.fails{border-left-color:var(--fails);color:inherit}
 article.unknown{border-left-color:var(--unknown);color:inherit}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;
 padding:.4rem .6rem .4rem 0;border-bottom:1px solid var(--line)}
+th,td:first-child{white-space:nowrap}
 ul{margin:.3rem 0;padding-left:1.2rem}
 .level{border:1px solid var(--line);border-radius:3px;padding:0 .35rem;font-size:.85rem;
 white-space:nowrap}
