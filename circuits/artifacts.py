@@ -1,11 +1,9 @@
 """Keys, settings and SRS in a folder, found by digest and made anew when missing or corrupt.
 
-    HOME/objects/<SHA-256>               settings, verifying key, cut SRS, proving key, …
-    HOME/keys/<circuit>-<cut SRS>.json   which objects belong to a circuit under an SRS
-    HOME/srs/insecure-13-<SHA-256>       a whole SRS made on this machine: INSECURE
-    HOME/srs/ceremony                    digests of the cuts of ceremony files seen here
-
-HOME is the folder for circuits inside a ROOTLINE_HOME.
+    HOME/circuits/objects/<SHA-256>               settings, verifying key, cut SRS, proving key, …
+    HOME/circuits/keys/<circuit>-<cut SRS>.json   which objects belong to a circuit under an SRS
+    HOME/circuits/srs/insecure-13-<SHA-256>       a whole SRS made on this machine: INSECURE
+    HOME/circuits/srs/ceremony                    digests of the cuts of ceremony files seen here
 
 Whoever makes an SRS can forge every proof under it. A local one serves demo and tests; the public
 ceremony's files are given by path and recognised by the SHA-256 values below. Nothing is ever
@@ -55,6 +53,7 @@ CEREMONY: Final[Mapping[int, str]] = {
 }
 """SHA-256 of the perpetual powers of tau as ezkl distributes them, by k (src/srs_sha.rs)."""
 
+FOLDER: Final = "circuits"
 G1_BYTES: Final = 64
 G2_BYTES: Final = 128
 CUT_BYTES: Final = 516
@@ -104,11 +103,11 @@ def local_srs(
     """
     if found := _local_srs(home, logrows):
         return found
-    with scratch(home) as folder:
+    with scratch(home / FOLDER) as folder:
         made = prover.generate_srs(logrows, folder, limits, progress).read_bytes()
     name = f"insecure-{logrows}-{canonical.digest(made).hex()}"
-    _write(home / "srs" / name, made)
-    return _local_srs(home, logrows) or _read_srs(home / "srs" / name, insecure=True)
+    _write(home / FOLDER / "srs" / name, made)
+    return _local_srs(home, logrows) or _read_srs(home / FOLDER / "srs" / name, insecure=True)
 
 
 def ceremony_srs(home: Path, path: Path) -> Srs:
@@ -124,7 +123,7 @@ def ceremony_srs(home: Path, path: Path) -> Srs:
         found = file_digest(file, "sha256").hexdigest()
     if CEREMONY.get(srs.logrows) != found:
         raise VerificationError(f"{path}: SHA-256 {found} is none of the ceremony's files")
-    known = home / "srs" / "ceremony"
+    known = home / FOLDER / "srs" / "ceremony"
     _write(known, json.dumps(sorted({*_ceremony_cuts(home), srs.digest.hex()})).encode())
     return srs
 
@@ -151,7 +150,7 @@ def keys(
         VerificationError: Settings differ from the circuit's pinned ones.
         UnavailableError: ezkl is not installed, failed, or ran out of time or memory.
     """
-    index = home / "keys" / f"{circuit.name}-{srs.digest.hex()}.json"
+    index = home / FOLDER / "keys" / f"{circuit.name}-{srs.digest.hex()}.json"
     with contextlib.suppress(FileNotFoundError, MalformedError, UnavailableError):
         found = _parse_keys(index.read_bytes())
         for digest in (found.settings, found.verifying_key, found.proving_key, found.compiled):
@@ -160,7 +159,7 @@ def keys(
             return found
     if srs.logrows < circuit.logrows:
         raise UnavailableError(f"{circuit.name} needs an SRS with k >= {circuit.logrows}")
-    with scratch(home) as folder:
+    with scratch(home / FOLDER) as folder:
         files = prover.derive(circuit, srs.path, folder, limits, progress)
         settings = canonical.digest(files["settings"].read_bytes())
         if settings != circuit.settings_digest:
@@ -182,7 +181,7 @@ def derive_verifying_key(
     An auditor compares its digest with the one that a proof names. The key is the same on every
     machine for one circuit and one SRS.
     """
-    with scratch(home) as folder:
+    with scratch(home / FOLDER) as folder:
         files = prover.derive(circuit, srs.path, folder, LIMITS, progress)
         return files["verifying_key"].read_bytes()
 
@@ -198,7 +197,7 @@ def verifier_artifacts(proof: Proof, home: Path) -> dict[Digest, bytes]:
 
 def object_path(home: Path, digest: Digest) -> Path:
     """Return where the object with this digest lies, or raise UnavailableError."""
-    path = home / "objects" / digest.hex()
+    path = home / FOLDER / "objects" / digest.hex()
     with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         if file_digest(file, "sha256").digest() == digest:
             return path
@@ -208,7 +207,7 @@ def object_path(home: Path, digest: Digest) -> Path:
 
 def _store(home: Path, data: bytes) -> Digest:
     digest = canonical.digest(data)
-    _write(home / "objects" / digest.hex(), data)
+    _write(home / FOLDER / "objects" / digest.hex(), data)
     return digest
 
 
@@ -228,7 +227,7 @@ def _write(path: Path, data: bytes) -> None:
 
 def _local_srs(home: Path, logrows: int) -> Srs | None:
     """Return the local SRS of this size, or None; a corrupt one is removed."""
-    for path in sorted((home / "srs").glob(f"insecure-{logrows}-*")):
+    for path in sorted((home / FOLDER / "srs").glob(f"insecure-{logrows}-*")):
         if canonical.digest(path.read_bytes()).hex() == path.name.rpartition("-")[2]:
             return _read_srs(path, insecure=True)
         path.unlink()
@@ -252,7 +251,7 @@ def _read_srs(path: Path, *, insecure: bool) -> Srs:
 
 def _ceremony_cuts(home: Path) -> list[str]:
     try:
-        return [str(text) for text in json.loads((home / "srs" / "ceremony").read_bytes())]
+        return [str(text) for text in json.loads((home / FOLDER / "srs" / "ceremony").read_bytes())]
     except (FileNotFoundError, ValueError):
         return []
 

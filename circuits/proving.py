@@ -76,7 +76,7 @@ def prove_membership(  # noqa: PLR0913  # six parts of a statement, and how to p
         leaf_blind: Random field element, kept to open the blinded leaf later.
         index_blind: Random field element, kept to open the blinded index later.
         context: Of the statement that the proof will belong to, from `provenance.proof.context`.
-        home: Folder for circuits, where keys are cached and scratch folders made.
+        home: Keys are cached and scratch folders made in its folder `circuits`.
         name: The membership circuit to use.
         srs: From `ceremony_srs`; without one the local INSECURE SRS is used, good for a demo only.
         limits: Time, memory and threads of each child process.
@@ -107,7 +107,7 @@ def prove_membership(  # noqa: PLR0913  # six parts of a statement, and how to p
         proving_key=artifacts.object_path(home, keys.proving_key),
         srs=used.path,
     )
-    with scratch(home) as folder:
+    with scratch(home / artifacts.FOLDER) as folder:
         proved = prover.prove(files, witness, public, folder, limits, progress)
     return Proof(
         circuit=name,
