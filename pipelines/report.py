@@ -53,6 +53,7 @@ def as_html(audited: Audited) -> str:
             *_head(audited),
             *_required(verdict),
             *_findings(verdict),
+            *_lineage(verdict),
             *_levels(),
             *_unproved(verdict),
             "</body></html>\n",
@@ -111,6 +112,20 @@ def _list(title: str, items: Sequence[str]) -> Iterator[str]:
     if items:
         lines = "".join(f"<li>{escape(item)}</li>" for item in items)
         yield f'<p class="soft">{title}</p><ul>{lines}</ul>'
+
+
+def _lineage(verdict: Verdict) -> Iterator[str]:
+    if not verdict.edges:
+        return
+    yield "<section><h2>What came from what</h2><table><thead><tr><th>This</th><th>came from</th>"
+    yield "<th>as</th><th>Level</th></tr></thead><tbody>"
+    for edge in verdict.edges:
+        yield (
+            f"<tr><td>{escape(edge.target)}</td><td>{escape(edge.source)}</td>"
+            f"<td>{escape(edge.role)}</td>"
+            f'<td><span class="level">{edge.level or "unknown"}</span></td></tr>'
+        )
+    yield "</tbody></table></section>"
 
 
 def _levels() -> Iterator[str]:

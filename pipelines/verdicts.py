@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from provenance.findings import CLAIMS, LEVELS, Finding, Outcome, Verdict
+from provenance.findings import CLAIMS, LEVELS, Edge, Finding, Outcome, Verdict
 
 MARKS: Final = {Outcome.HOLDS: "✓", Outcome.FAILS: "✗", Outcome.UNKNOWN: "?"}
 
@@ -20,6 +20,9 @@ def as_text(verdict: Verdict) -> str:
             "",
             "Findings",
             *(line for item in verdict.findings for line in _finding(item)),
+            "",
+            "What came from what",
+            *(f"  {_edge(edge)}" for edge in verdict.edges),
             "",
             "Levels",
             *(f"  {level}  {words}" for level, words in LEVELS.items()),
@@ -37,10 +40,18 @@ def as_json(verdict: Verdict) -> str:
         "outcome": verdict.outcome,
         "required": [_json(item) for item in verdict.required],
         "findings": [_json(item) for item in verdict.findings],
+        "lineage": [
+            {"from": e.source, "to": e.target, "role": e.role, "level": e.level}
+            for e in verdict.edges
+        ],
         "not_proved": [{"claim": claim, "words": words} for claim, words in unproved(verdict)],
         "levels": dict(LEVELS),
     }
     return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _edge(edge: Edge) -> str:
+    return f"{edge.target} from {edge.source}: {edge.role} [{edge.level or 'unknown'}]"
 
 
 def unproved(verdict: Verdict) -> Iterator[tuple[str, str]]:

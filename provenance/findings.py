@@ -155,12 +155,23 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Edge:
+    """One thing that came from another, in which role, and what that is worth (None: unknown)."""
+
+    source: str
+    target: str
+    role: str
+    level: Level | None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Every finding of an audit, under the name of the policy that it was made for."""
 
     policy: str
     findings: tuple[Finding, ...]
     required: tuple[Finding, ...] = field(default=())
+    edges: tuple[Edge, ...] = field(default=())
 
     @property
     def outcome(self) -> Outcome:

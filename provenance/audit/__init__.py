@@ -4,6 +4,8 @@ The audit opens no file, asks no network and reads no clock: bytes, policy, veri
 of the check come in, a verdict goes out. An error in one check is a finding and no end.
 """
 
+from collections.abc import Sequence
+
 from provenance.audit.case import Case, Verifiers
 from provenance.audit.datasets import anchored, check_datasets, check_openings
 from provenance.audit.ledger import published
@@ -13,6 +15,7 @@ from provenance.audit.runs import check_runs
 from provenance.errors import ProvenanceError, UnavailableError
 from provenance.evidence import read, verify_manifest
 from provenance.findings import Finding, Level, Outcome, Verdict
+from provenance.lineage import edges
 from provenance.policy import Policy, Requirement
 
 __all__ = ["Case", "Verifiers", "audit"]
@@ -39,7 +42,7 @@ def audit(data: bytes, policy: Policy, verifiers: Verifiers, now: int) -> Verdic
         case.fails("evidence", "bundle", str(error))
     findings = tuple(case.findings)
     required = tuple(_required(item, findings) for item in policy.require)
-    return Verdict(policy.name, findings, required)
+    return Verdict(policy.name, findings, required, tuple(case.edges))
 
 
 def _examine(case: Case) -> None:
@@ -60,11 +63,21 @@ def _examine(case: Case) -> None:
     check_memberships(case, found)
     check_runs(case, log, found)
     check_surplus(case, found)
+    case.edges.extend(edges([item.attestation for item in found.values()], case.findings))
+
+
+def _worst_subject(about: Sequence[Finding]) -> Level | None:
+    """Return the level at which every one of the findings' subjects was found, at its best."""
+    best: dict[str, Level] = {}
+    for finding in about:
+        if finding.level is not None:
+            best[finding.subject] = max(best.get(finding.subject, finding.level), finding.level)
+    return min(best.values(), default=None)
 
 
 def _required(item: Requirement, findings: tuple[Finding, ...]) -> Finding:
     about = [f for f in findings if f.claim == item.claim and item.subject in ("*", f.subject)]
-    best = max((f.level for f in about if f.level), default=None)
+    best = _worst_subject(about)
     unclear = [f for f in about if f.outcome is Outcome.UNKNOWN]
     if any(f.outcome is Outcome.FAILS for f in about):
         outcome, words = Outcome.FAILS, "a check of it failed"

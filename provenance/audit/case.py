@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.evidence import Bundle
-from provenance.findings import Finding, Level, Outcome
+from provenance.findings import Edge, Finding, Level, Outcome
 from provenance.policy import Policy
 from provenance.proof import ProofVerifier
 from provenance.receipt import LedgerVerifier
@@ -29,6 +29,7 @@ class Case:
         verifiers: For ledgers and for zero-knowledge proofs.
         now: Time of the check, nanoseconds since 1970, UTC.
         findings: What has been found so far, in order.
+        edges: What came from what, once all is found.
     """
 
     bundle: Bundle
@@ -36,6 +37,7 @@ class Case:
     verifiers: Verifiers
     now: int
     findings: list[Finding] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
 
     def holds(
         self,

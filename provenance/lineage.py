@@ -1,0 +1,78 @@
+"""Attestations -> what came from what, and what each step of it is worth.
+
+    cells@v1 ──previous (L1)──▶ cells@v2 ──train (L2)──▶ cells-logistic
+
+An edge is worth what was found about it; an edge about which nothing was found is `unknown`, and one
+whose other end is not in the evidence ends at that commitment's digest.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from provenance.attestation import Attestation
+from provenance.dataset import DatasetCommitment
+from provenance.field import Digest
+from provenance.findings import Edge, Finding, Level, Outcome
+from provenance.membership import MembershipClaim
+from provenance.training import Run, RunStart
+
+
+def edges(attestations: Sequence[Attestation], findings: Iterable[Finding]) -> tuple[Edge, ...]:
+    """Return the edges between published commitments, each with its level.
+
+    Args:
+        attestations: Verified and shown to be published.
+        findings: Of the same audit; they decide the levels.
+    """
+    names = {item.subject: item.name for item in attestations}
+    starts = {i.subject: i.commitment for i in attestations if isinstance(i.commitment, RunStart)}
+    for item in attestations:
+        if isinstance(item.commitment, Run) and item.commitment.start in starts:
+            names[item.subject] = starts[item.commitment.start].name
+    levels = _levels(findings)
+    found = (edge for item in attestations for edge in _edges_of(item, names, levels))
+    return tuple(sorted(found, key=lambda edge: (edge.target, edge.role, edge.source)))
+
+
+def mermaid(found: Sequence[Edge]) -> str:
+    """Return the graph in Mermaid's notation, for documents that draw it."""
+    names = sorted({name for edge in found for name in (edge.source, edge.target)})
+    number = {name: f"n{place}" for place, name in enumerate(names)}
+    boxes = [f'  {number[name]}["{name}"]' for name in names]
+    arrows = [
+        f"  {number[edge.source]} -->|{edge.role}, {edge.level or 'unknown'}| {number[edge.target]}"
+        for edge in found
+    ]
+    return "\n".join(["flowchart LR", *boxes, *arrows])
+
+
+def _levels(findings: Iterable[Finding]) -> dict[tuple[str, str], Level]:
+    return {
+        (finding.claim, finding.subject): finding.level
+        for finding in findings
+        if finding.outcome is Outcome.HOLDS and finding.level is not None
+    }
+
+
+def _edges_of(
+    item: Attestation, names: dict[Digest, str], levels: dict[tuple[str, str], Level]
+) -> Iterator[Edge]:
+    def named(digest: Digest) -> str:
+        return names.get(digest, f"{digest.hex()[:16]}…")
+
+    match item.commitment:
+        case DatasetCommitment() as dataset:
+            if dataset.previous is not None:
+                level = levels.get(("dataset", dataset.label))
+                yield Edge(named(dataset.previous), dataset.label, "previous", level)
+        case RunStart() as start:
+            level = levels.get(("order", start.name))
+            for role, digest in start.datasets.items():
+                yield Edge(named(digest), start.name, role, level)
+            if start.base is not None:
+                declared = Level.L0 if level is not None else None
+                yield Edge(named(start.base), start.name, "base model", declared)
+        case MembershipClaim() as claim:
+            about = named(claim.dataset)
+            yield Edge(about, item.name, "proved about", levels.get(("membership", about)))
+        case Run():
+            return

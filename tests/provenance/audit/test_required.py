@@ -1,0 +1,25 @@
+"""What a requirement about every subject needs."""
+
+import pytest
+
+from provenance.audit import _required
+from provenance.findings import Finding, Level, Outcome
+from provenance.policy import Requirement
+
+
+def found(subject: str, level: Level) -> Finding:
+    return Finding("order", subject, Outcome.HOLDS, "", level)
+
+
+@pytest.mark.parametrize(
+    ("subject", "outcome"),
+    [("*", Outcome.UNKNOWN), ("good", Outcome.HOLDS), ("weak", Outcome.UNKNOWN)],
+)
+def test_a_star_stands_for_the_weakest_subject(subject: str, outcome: Outcome) -> None:
+    findings = (found("good", Level.L2), found("weak", Level.L1))
+    assert _required(Requirement("order", subject, Level.L2), findings).outcome is outcome
+
+
+def test_a_subject_counts_at_the_best_that_was_found_about_it() -> None:
+    findings = (found("good", Level.L1), found("good", Level.L2))
+    assert _required(Requirement("order", "*", Level.L2), findings).outcome is Outcome.HOLDS

@@ -1,0 +1,34 @@
+"""What came from what, and what it is worth."""
+
+from provenance.findings import Edge, Level, Outcome
+from provenance.lineage import mermaid
+from tests.provenance.world import build
+
+
+def test_an_honest_world_has_versions_a_run_and_a_proof_with_their_levels() -> None:
+    world = build()
+    verdict = world.audit()
+    assert verdict.outcome is Outcome.HOLDS
+    found = {(edge.role, edge.level) for edge in verdict.edges}
+    assert {("previous", Level.L1), ("train", Level.L2)} <= found
+    assert {edge.role for edge in verdict.edges} == {"previous", "train", "proved about"}
+
+
+def test_an_edge_about_which_nothing_was_found_is_unknown() -> None:
+    world = build(seed=lambda _: b"\7" * 32)
+    [train] = [edge for edge in world.audit().edges if edge.role == "train"]
+    assert train.level is None
+
+
+def test_a_graph_is_drawn_with_its_levels() -> None:
+    drawn = mermaid(
+        [Edge("a@v1", "a@v2", "previous", Level.L1), Edge("a@v2", "run", "train", None)]
+    )
+    assert drawn.splitlines() == [
+        "flowchart LR",
+        '  n0["a@v1"]',
+        '  n1["a@v2"]',
+        '  n2["run"]',
+        "  n0 -->|previous, L1| n1",
+        "  n1 -->|train, unknown| n2",
+    ]
