@@ -6,6 +6,7 @@ that signed it, so that nobody can sign another's commitment as his own.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from provenance import canonical, envelope, statement
 from provenance.dataset import DatasetCommitment
@@ -16,6 +17,12 @@ from provenance.membership import MembershipClaim
 from provenance.training import Run, RunStart
 
 Commitment = DatasetCommitment | RunStart | Run | MembershipClaim
+_KINDS: Final[dict[type, str]] = {
+    DatasetCommitment: "dataset",
+    RunStart: "start",
+    Run: "run",
+    MembershipClaim: "membership",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +95,13 @@ def issuer_of(data: bytes) -> str:
 
 
 def _kind(commitment: Commitment) -> str:
-    match commitment:
-        case DatasetCommitment():
-            return "dataset"
-        case RunStart():
-            return "start"
-        case Run():
-            return "run"
-        case MembershipClaim():
-            return "membership"
+    return _KINDS[type(commitment)]
 
 
 def _name(commitment: Commitment) -> str:
-    match commitment:
-        case DatasetCommitment():
-            return commitment.label
-        case RunStart():
-            return commitment.name
-        case Run():
-            return f"run-{commitment.start.hex()[:32]}"
-        case MembershipClaim():
-            return f"membership-{commitment.dataset.hex()[:32]}"
+    if isinstance(commitment, DatasetCommitment):
+        return commitment.label
+    if isinstance(commitment, RunStart):
+        return commitment.name
+    about = commitment.start if isinstance(commitment, Run) else commitment.dataset
+    return f"{_kind(commitment)}-{about.hex()[:32]}"

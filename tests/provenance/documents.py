@@ -129,7 +129,22 @@ CLAIM: Final = MembershipClaim(
     proof=word("proof"),
 )
 
-WRONG: Final = (None, True, False, -1, 1, 2**53 - 1, 1.5, "", "x", "01", "9" * 64, "G" * 64, [], {})
+WRONG: Final[tuple[Any, ...]] = (
+    None,
+    True,
+    False,
+    -1,
+    1,
+    2**53 - 1,
+    1.5,
+    "",
+    "x",
+    "01",
+    "9" * 64,
+    "G" * 64,
+    [],
+    {},
+)
 """Values of every type; most of them fit no member."""
 
 

@@ -12,13 +12,15 @@ from provenance.errors import (
 )
 
 
-@pytest.mark.parametrize("kind", [MalformedError, VerificationError, UnavailableError])
+KINDS: tuple[type[ProvenanceError], ...] = (MalformedError, VerificationError, UnavailableError)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_is_a_provenance_error_and_none_of_the_others(
     kind: type[ProvenanceError],
 ) -> None:
-    others = {MalformedError, VerificationError, UnavailableError} - {kind}
     assert issubclass(kind, ProvenanceError)
-    assert not any(issubclass(kind, other) or issubclass(other, kind) for other in others)
+    assert [other for other in KINDS if issubclass(kind, other)] == [kind]
 
 
 def test_a_false_root_and_a_false_signature_are_verification_errors() -> None:
