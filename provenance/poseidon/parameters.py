@@ -14,7 +14,7 @@ Source: Poseidon (ePrint 2019/458), appendix F; iden3/circomlib: circuits/poseid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, reduce
-from itertools import count
+from itertools import islice
 from operator import xor
 from typing import Final
 
@@ -69,7 +69,7 @@ def parameters(width: int) -> Parameters:
     if width not in WIDTHS:
         raise MalformedError(f"Poseidon has widths 2 to 17 here, not {width}")
     partial_rounds = PARTIAL_ROUNDS[width - WIDTHS.start]
-    numbers = _numbers(_words(width, partial_rounds))
+    numbers = _numbers(islice(_words(width, partial_rounds), _DISCARDED // _STEPS, None))
     below = (number for number in numbers if number < ORDER)
     rounds = range(FULL_ROUNDS + partial_rounds)
     constants = tuple(tuple(next(below) for _ in range(width)) for _ in rounds)
@@ -95,18 +95,18 @@ def _words(width: int, partial_rounds: int) -> Iterator[int]:
         f"{ORDER_BITS:012b}{width:012b}{FULL_ROUNDS:010b}{partial_rounds:010b}{2**30 - 1:030b}"
     )
     register = int(described[::-1], 2)
-    for number in count():
+    while True:
         taps = (register >> tap for tap in (0, 13, 23, 38, 51, 62))
         word = reduce(xor, taps) & 2**_STEPS - 1
         register = register >> _STEPS | word << 80 - _STEPS
-        if number >= _DISCARDED // _STEPS:
-            yield word
+        yield word
 
 
 def _numbers(words: Iterator[int]) -> Iterator[int]:
     """Yield numbers of 254 bits, the highest first, from the bits kept of each pair."""
     kept = ""
-    for word in words:
+    while True:
+        word = next(words)
         kept += _KEPT[word & 255] + _KEPT[word >> 8]
         if len(kept) >= ORDER_BITS:
             yield int(kept[:ORDER_BITS], 2)
