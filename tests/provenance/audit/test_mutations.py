@@ -8,13 +8,15 @@ import base64
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
 from provenance import canonical
 from provenance.errors import MalformedError
-from provenance.findings import Outcome
+from provenance.findings import Level, Outcome
+from provenance.policy import Policy, Requirement
 from tests.provenance.world import World
 
 Path = tuple[str | int, ...]
@@ -114,15 +116,25 @@ def everything(world: World) -> list[Mutation]:
     return [item for item in found if item[2] != world.members[item[1]]]
 
 
+def demanding(world: World) -> Policy:
+    """Return the world's policy, requiring every single finding: else an exporter may leave out."""
+    held = [f for f in world.audit().findings if f.outcome is Outcome.HOLDS]
+    required = tuple(Requirement(f.claim, f.subject, f.level or Level.L0) for f in held)
+    return replace(world.policy, require=required)
+
+
 def accepted(world: World, chosen: list[Mutation]) -> list[str]:
     """Return the mutations under which the bundle still holds."""
-    bad = []
+    bad, policy = [], demanding(world)
+    assert world.audit(policy).outcome is Outcome.HOLDS
     for kind, name, data in chosen:
+        if world.members[name] == data:
+            continue
         members = {path: body for path, body in world.members.items() if path != name}
         if data is not None:
             members[name] = data
         try:
-            outcome = world.audit(members=members).outcome
+            outcome = world.audit(policy, members).outcome
         except MalformedError:
             continue
         if outcome is Outcome.HOLDS:
