@@ -74,7 +74,8 @@ def test_any_path_in_any_tree_that_fits_is_proved(data: st.DataObject) -> None:
         path=tuple(data.draw(st.lists(ELEMENTS, min_size=DEPTH, max_size=DEPTH))),
         top_path=tuple(data.draw(st.lists(ELEMENTS, min_size=top, max_size=top))),
     )
-    witness = membership_witness(inclusion, *(data.draw(ELEMENTS) for _ in range(4)), 22)
+    leaf, leaf_blind, index_blind, context = (data.draw(ELEMENTS) for _ in range(4))
+    witness = membership_witness(inclusion, leaf, leaf_blind, index_blind, context, 22)
     reached = membership_values(witness)
     assert not any(reached[1:-4])
     assert evaluate(membership_onnx(22), witness) == reached
