@@ -61,7 +61,7 @@ class EmbeddedLedger:
         self.chain = chain
         self._signer, self._clock = signer, clock
         self._file = LedgerFile(path, wait_seconds)
-        self._file.ensure(lambda database: self._append(database, (), _EMPTY))
+        self._file.ensure(lambda database: self._add(database, None, (), _EMPTY))
         with self._file.reading() as database:
             self._tip(database)
 
@@ -115,10 +115,8 @@ class EmbeddedLedger:
     def receipt(self, height: int, blob: Blob) -> Receipt:
         """Return the receipt that proves that `blob` stands in the block at `height`."""
         with self._file.reading() as database:
-            header, blobs = (
-                ledger_rows.header(database, height),
-                ledger_rows.blobs(database, height),
-            )
+            header = ledger_rows.header(database, height)
+            blobs = ledger_rows.blobs(database, height)
         return make_receipt(self.kind, header, blobs, blob)
 
     def verify_history(self) -> None:
@@ -141,13 +139,24 @@ class EmbeddedLedger:
     def _append(
         self, database: Connection, blobs: Sequence[Blob], roots: DataAvailabilityHeader
     ) -> int:
-        previous = self._tip(database) if ledger_rows.head(database) else None
-        block = make_block(previous, roots, self.chain, self._clock(), self._signer)
+        return self._add(database, self._tip(database), blobs, roots)
+
+    def _add(
+        self,
+        database: Connection,
+        below: ExtendedHeader | None,
+        blobs: Sequence[Blob],
+        roots: DataAvailabilityHeader,
+    ) -> int:
+        block = make_block(below, roots, self.chain, self._clock(), self._signer)
         ledger_rows.insert(database, block, blobs)
         return block.header.height
 
     def _tip(self, database: Connection) -> ExtendedHeader:
-        return self._verified(ledger_rows.header(database, ledger_rows.head(database)))
+        head = ledger_rows.head(database)
+        if head == 0:
+            raise VerificationError(f"{self._file.path} has lost its blocks: restore it")
+        return self._verified(ledger_rows.header(database, head))
 
     def _verified(self, header: JsonObject) -> ExtendedHeader:
         block = ExtendedHeader.from_json(header)

@@ -22,7 +22,7 @@ from storage.celestia.fields import base, based, decimal, hexed, upper
 from storage.celestia.header import ADDRESS_BYTES
 
 MAX_VALIDATORS: Final = 1000
-MAX_POWER: Final = 2**63 // 8
+MAX_POWER: Final = (2**63 - 1) // 8
 KEY_TYPE: Final = "tendermint/PubKeyEd25519"
 
 

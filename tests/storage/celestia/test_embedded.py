@@ -312,6 +312,17 @@ def test_nothing_is_built_on_a_tampered_head(
     assert ledger.head() == 4
 
 
+def test_a_ledger_that_lost_its_blocks_does_not_begin_anew(
+    ledger: EmbeddedLedger, history: sqlite3.Connection, path: Path
+) -> None:
+    history.execute("DELETE FROM block")
+    for attempt in (ledger.advance, lambda: ledger.submit([blob(9)]), lambda: open_ledger(path)):
+        with pytest.raises(VerificationError, match="lost its blocks"):
+            attempt()
+    with pytest.raises(VerificationError):
+        ledger.verify_history()
+
+
 def test_a_later_commit_hash_or_time_is_checked(
     ledger: EmbeddedLedger, history: sqlite3.Connection
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from provenance import canonical
 from provenance.errors import (
     MalformedError,
     ProvenanceError,
@@ -128,3 +129,29 @@ def test_one_block_of_equal_blobs_on_two_chains_has_one_data_root_and_two_hashes
     ours, theirs = VERIFIER.signed_block(RECEIPT.header), VERIFIER.signed_block(FOREIGN.header)
     assert ours.data_root == theirs.data_root
     assert ours.hash != theirs.hash
+
+
+VECTORS: dict[str, Any] = json.loads((ROOT / "tests/vectors/ledger.json").read_text())
+
+
+def test_the_published_receipt_verifies() -> None:
+    receipt = Receipt.parse(canonical.encode(VECTORS["receipt"]))
+    verify(receipt)
+    block, told = VERIFIER.signed_block(receipt.header), VECTORS["block"]
+    first = VERIFIER.linked_block(VECTORS["first_header"])
+    assert (block.hash.hex(), block.data_root.hex()) == (told["hash"], told["data_root"])
+    assert first.hash.hex() == told["previous"]
+    assert block.previous == first.hash
+    assert str(block.time) == told["time"]
+
+
+@pytest.mark.parametrize("case", VECTORS["refused"], ids=lambda case: case["name"])
+def test_a_published_receipt_that_was_changed_is_refused(case: dict[str, Any]) -> None:
+    forged = json.loads(json.dumps(VECTORS["receipt"]))
+    inner = forged
+    for step in case["path"][:-1]:
+        inner = inner[step]
+    inner[case["path"][-1]] = case["value"]
+    with pytest.raises(ProvenanceError) as caught:
+        verify(Receipt.parse(canonical.encode(forged)))
+    assert type(caught.value).__name__ == case["error"]
