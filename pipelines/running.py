@@ -49,13 +49,19 @@ def attest_versions(space: Workspace, labels: Iterable[str]) -> Iterator[tuple[s
             yield label, time.monotonic() - began
 
 
+def _reason(event: dg.DagsterEvent) -> str:
+    told = event.step_failure_data.user_failure_data
+    if told is not None and told.description:
+        return str(told.description)
+    error = event.step_failure_data.error
+    cause = error.cause if error and error.cause else error
+    return cause.message.strip().splitlines()[-1] if cause else "no reason given"
+
+
 def _check(label: str, result: dg.ExecuteInProcessResult) -> None:
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            cause = error.cause if error and error.cause else error
-            words = cause.message.strip().splitlines()[-1] if cause else "no reason given"
-            raise UnavailableError(f"{label}: step {event.step_key} failed: {words}")
+            raise UnavailableError(f"{label}: step {event.step_key} failed: {_reason(event)}")
     for check in result.get_asset_check_evaluations():
         if not check.passed:
             reason = check.metadata.get("reason")

@@ -121,6 +121,9 @@ class LedgerVerifier(Protocol):
 
 def _base64(text: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise MalformedError(f"receipt: 'blob' is not base64: {error}") from error
+    if base64.b64encode(data).decode() != text:
+        raise MalformedError("receipt: 'blob' is base64 with bits left over")
+    return data
