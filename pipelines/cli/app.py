@@ -1,7 +1,4 @@
-"""The program `rootline`: its command groups, and what happens to errors."""
-
-import os
-import sys
+"""The program `rootline`: its command groups."""
 
 import typer
 
@@ -17,10 +14,10 @@ from pipelines.cli import (
     runs,
     showing,
 )
-from pipelines.cli.output import Exit, exit_code, say_error
-from provenance.errors import ProvenanceError, UnavailableError
+from pipelines.cli.program import Program
 
 app = typer.Typer(
+    cls=Program,
     help="Commit to training data and runs, prove things about them, and let anybody check.",
     no_args_is_help=True,
     add_completion=False,
@@ -31,21 +28,5 @@ for group in (home, datasets, runs, proofs, evidence, auditing, ledger, circuits
 
 
 def run() -> None:
-    """Run the program, and exit with its code; an error is one line and no traceback."""
-    as_json = "--json" in sys.argv
-    try:
-        app()
-    except ProvenanceError as error:
-        say_error(error, as_json=as_json)
-        sys.exit(exit_code(error))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(Exit.DONE)
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        reason = error.strerror or str(error)
-        say_error(UnavailableError(f"{place}{reason}: mend it and run this again"), as_json=as_json)
-        sys.exit(Exit.UNKNOWN)
-    except KeyboardInterrupt:
-        sys.stderr.write("rootline: interrupted; run the command again to go on\n")
-        sys.exit(Exit.UNKNOWN)
+    """Run the program with the arguments of this process, and exit with its code."""
+    app()

@@ -11,9 +11,6 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-
 from provenance.errors import MalformedError, ProvenanceError, UnavailableError
 
 if TYPE_CHECKING:
@@ -69,9 +66,13 @@ def say_table(
         documents = [dict(zip(columns, row, strict=True)) for row in found]
         sys.stdout.write(json.dumps(documents, indent=2, ensure_ascii=False, default=str) + "\n")
         return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(*columns, title=title)
     for row in found:
-        table.add_row(*(str(value) for value in row))
+        table.add_row(*(Text(str(value), overflow="fold") for value in row))  # no markup in names
     Console().print(table)
 
 
