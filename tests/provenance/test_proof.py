@@ -1,0 +1,165 @@
+"""Proof documents, the context, and the vector of public values that a verifier computes."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provenance import canonical
+from provenance.errors import MalformedError, VerificationError
+from provenance.field import ORDER, ZERO, Digest, FieldElement
+from provenance.poseidon import poseidon
+from provenance.proof import (
+    MAX_PROOF_BYTES,
+    MAX_PUBLIC,
+    MEMBERSHIP,
+    Proof,
+    context,
+    membership_public,
+    membership_zeros,
+    verify_public,
+)
+from provenance.tree import zero_root
+
+VECTORS = Path(__file__).parents[1] / "vectors"
+RECORDED: dict[str, Any] = json.loads((VECTORS / "proof.json").read_text())
+MEMBERSHIPS: dict[str, Any] = json.loads((VECTORS / "membership.json").read_text())
+DOCUMENT: dict[str, Any] = RECORDED["document"]
+PROOF = Proof.parse(canonical.encode(DOCUMENT))
+LEFT, RIGHT, ROOT = FieldElement(3), FieldElement(4), FieldElement(5)
+
+
+def test_a_recorded_proof_is_read_and_written_to_the_same_bytes() -> None:
+    assert PROOF.encoded == canonical.encode(DOCUMENT)
+    assert PROOF.digest == canonical.digest(PROOF.encoded)
+    assert set(PROOF.artifacts) == {Digest.parse(name) for name in RECORDED["artifacts"]}
+
+
+def test_the_recorded_proof_has_the_public_values_that_its_claim_calls_for() -> None:
+    claim = RECORDED["expected"]
+    elements = {
+        name: FieldElement.parse(claim[name])
+        for name in ("root", "blinded_leaf", "blinded_index", "context")
+    }
+    expected = membership_public(claim["circuit"], chunk_count=claim["chunk_count"], **elements)
+    verify_public(PROOF, expected)
+
+
+@pytest.mark.parametrize("case", MEMBERSHIPS["honest"], ids=lambda case: case["circuit"])
+def test_public_values_follow_from_commitment_and_claim(case: dict[str, Any]) -> None:
+    told = {name: FieldElement.parse(case[name]) for name in ("root", "context")}
+    index = case["inclusion"]["chunk"] * 2**14 + case["inclusion"]["position"]
+    public = membership_public(
+        case["circuit"],
+        told["root"],
+        case["chunk_count"],
+        poseidon(4, int(case["leaf"], 16), int(case["leaf_blind"], 16)),
+        poseidon(5, index, int(case["index_blind"], 16)),
+        told["context"],
+    )
+    assert [value.hex for value in public] == case["public"]
+
+
+@pytest.mark.parametrize(("circuit", "depth"), MEMBERSHIP.items())
+def test_the_vector_holds_root_zeros_commitments_context_and_one(circuit: str, depth: int) -> None:
+    public = membership_public(circuit, ROOT, 1, LEFT, RIGHT, FieldElement(9))
+    assert len(public) == 2 * depth + 34
+    assert public[1:-4] == (ZERO,) * membership_zeros(depth)
+    assert public[-4:] == (3, 4, 9, 1)
+
+
+def test_the_root_is_lifted_from_the_depth_that_the_chunk_count_gives() -> None:
+    def first(chunks: int) -> int:
+        return membership_public("membership-22.v1", ROOT, chunks, LEFT, RIGHT, ZERO)[0]
+
+    lifted = ROOT
+    for level in range(8):
+        lifted = poseidon(lifted, zero_root(level))
+    assert first(1) == lifted
+    assert first(256) == ROOT
+    assert first(129) == ROOT
+    assert first(128) == poseidon(ROOT, zero_root(7))
+
+
+def test_a_dataset_with_too_many_chunks_needs_a_deeper_circuit() -> None:
+    with pytest.raises(MalformedError, match="cannot be lifted"):
+        membership_public("membership-22.v1", ROOT, 257, LEFT, RIGHT, ZERO)
+    with pytest.raises(MalformedError, match="cannot be lifted"):
+        membership_public("membership-14.v1", ROOT, 2, LEFT, RIGHT, ZERO)
+
+
+def test_a_circuit_of_another_name_has_no_membership_values() -> None:
+    with pytest.raises(MalformedError, match="no membership circuit"):
+        membership_public("membership-21.v1", ROOT, 1, LEFT, RIGHT, ZERO)
+
+
+def test_the_context_is_the_first_31_bytes_of_the_statements_digest() -> None:
+    statement = canonical.encode({"kind": "rootline/context/v1", "issuer": "x"})
+    assert context(statement).encoded == b"\0" + canonical.digest(statement)[:31]
+    assert context(statement) != context(statement + b" ")
+
+
+@pytest.mark.parametrize("number", range(len(PROOF.public)))
+def test_each_public_value_is_compared(number: int) -> None:
+    changed = FieldElement((PROOF.public[number] + 1) % ORDER)
+    public = (*PROOF.public[:number], changed, *PROOF.public[number + 1 :])
+    with pytest.raises(VerificationError, match=f"public value {number} "):
+        verify_public(replace(PROOF, public=public), PROOF.public)
+
+
+@pytest.mark.parametrize("public", [PROOF.public[:-1], (*PROOF.public, ZERO), PROOF.public[:1]])
+def test_a_dropped_or_added_public_value_is_refused(public: tuple[FieldElement, ...]) -> None:
+    with pytest.raises(VerificationError, match="public values, not the expected 78"):
+        verify_public(replace(PROOF, public=public), PROOF.public)
+
+
+def changed(**members: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda document: document | members
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        changed(kind="rootline/proof/v2"),
+        changed(circuit="Membership"),
+        changed(circuit=""),
+        changed(backend="ezkl "),
+        changed(backend_version=23),
+        changed(public=[]),
+        changed(public=["00"]),
+        changed(public=[1]),
+        changed(public="00" * 32),
+        changed(public=[ORDER.to_bytes(32, "big").hex()]),
+        changed(public=["00" * 32] * (MAX_PUBLIC + 1)),
+        changed(proof=""),
+        changed(proof="0"),
+        changed(proof="0G"),
+        changed(proof="AA"),
+        changed(proof="00" * (MAX_PROOF_BYTES + 1)),
+        changed(verifying_key="00"),
+        changed(settings=None),
+        changed(srs="00" * 33),
+        changed(timestamp=1),
+        lambda document: {name: document[name] for name in document if name != "srs"},
+    ],
+)
+def test_anything_but_a_proof_document_is_refused(
+    spoil: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
+    with pytest.raises(MalformedError):
+        Proof.parse(canonical.encode(spoil(DOCUMENT)))
+
+
+def test_other_spellings_and_trailing_bytes_are_refused() -> None:
+    for data in (PROOF.encoded + b"\n", PROOF.encoded.replace(b":", b": ", 1), PROOF.encoded[:-1]):
+        with pytest.raises(MalformedError):
+            Proof.parse(data)
+
+
+def test_a_wrong_proof_cannot_be_made() -> None:
+    for wrong in ({"proof": b""}, {"public": ()}, {"circuit": "x y"}):
+        with pytest.raises(MalformedError):
+            replace(PROOF, **wrong)
