@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-from pipelines.flow.publishing import publish, receipts, verify_receipt, waiting
+from pipelines.flow.publishing import publish, receipts, verify_receipt
+from pipelines.flow.queueing import waiting
 from pipelines.resources import HomeResource
 
 

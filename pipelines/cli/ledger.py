@@ -11,7 +11,8 @@ group = typer.Typer(help="The embedded ledger, and what a monitor sees.", no_arg
 @group.command()
 def status(json: AsJson = False) -> None:
     """Show the ledger's head, the log's head, and what waits."""
-    from pipelines.flow.publishing import headers, log_id, outbox, waiting
+    from pipelines.flow.publishing import headers, log_id, outbox
+    from pipelines.flow.queueing import waiting
 
     space = open_space(quiet=json)
     known = headers(space)

@@ -13,7 +13,8 @@ from pipelines.flow.catalogue import Version
 from pipelines.flow.exporting import Bundle
 from pipelines.flow.opening import opener, records_at
 from pipelines.flow.proving import proof_path
-from pipelines.flow.publishing import publish, queue
+from pipelines.flow.publishing import publish
+from pipelines.flow.queueing import queue
 from pipelines.flow.workspace import Workspace
 from provenance import canonical
 from provenance.attestation import attest

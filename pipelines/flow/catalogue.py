@@ -5,6 +5,7 @@ The signed envelopes in `attestations/` are the truth; the registry is an index 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pipelines.flow.workspace import Workspace
 from provenance.attestation import Attestation, Commitment, verify
@@ -13,6 +14,7 @@ from provenance.dataset import DatasetCommitment
 from provenance.envelope import MAX_PAYLOAD, PublicKey
 from provenance.errors import MalformedError, UnavailableError
 from provenance.field import Digest
+from provenance.training import Run, RunStart
 from provenance.tree import Chunk
 from storage.atomic import read_bounded, write_atomic
 from storage.nodes import NodeFile
@@ -28,16 +30,29 @@ class Version:
 
 def store(space: Workspace, envelope: bytes) -> Attestation:
     """Return the attestation in `envelope`, once it lies in the home under its digest."""
-    item = verify(envelope, trusted_keys(space))
-    write_atomic(space.home.attestations / f"{item.digest.hex()}.json", envelope)
+    item = _verified(envelope, trusted_keys(space))
+    path = space.home.attestations / f"{item.digest.hex()}.json"
+    if not path.exists():
+        write_atomic(path, envelope)
     return item
 
 
 def attestations(space: Workspace) -> Iterator[Attestation]:
     """Yield all that this home has signed, in the order of their digests."""
     keys = trusted_keys(space)
-    for path in sorted(space.home.attestations.glob("*.json")):
-        yield verify(read_bounded(path, 2 * MAX_PAYLOAD), keys)
+    for path in sorted(space.home.attestations.glob("[0-9a-f]*.json")):
+        item = _verified(read_bounded(path, 2 * MAX_PAYLOAD), keys)
+        if item.digest.hex() != path.stem:
+            raise MalformedError(
+                f"{path} holds {item.digest.hex()[:16]}…: another file was put here"
+            )
+        yield item
+
+
+@lru_cache(maxsize=4096)
+def _verified(data: bytes, keys: tuple[PublicKey, ...]) -> Attestation:
+    """Return the attestation in an envelope; the same bytes are verified once a process."""
+    return verify(data, keys)
 
 
 def trusted_keys(space: Workspace) -> tuple[PublicKey, ...]:
@@ -94,3 +109,16 @@ def find_commitment(space: Workspace, digest: Digest) -> Commitment:
         if item.subject == digest:
             return item.commitment
     raise UnavailableError(f"no commitment {digest.hex()[:16]}… here")
+
+
+def runs(space: Workspace) -> tuple[tuple[RunStart, Run | None], ...]:
+    """Return what this home announced, each with its run statement, or None while unfinished."""
+    items = [item.commitment for item in attestations(space)]
+    finished = {item.start: item for item in items if isinstance(item, Run)}
+    starts = [item for item in items if isinstance(item, RunStart)]
+    return tuple((start, finished.get(start.digest)) for start in starts)
+
+
+def find_run(space: Workspace, start: Digest) -> Run | None:
+    """Return the run statement for a start, or None while it is unfinished."""
+    return next((run for announced, run in runs(space) if announced.digest == start), None)

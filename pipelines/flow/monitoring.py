@@ -1,17 +1,19 @@
 """Reading an issuer's log off the ledger, and signing what was seen: the monitor.
 
 Blobs by strangers in the namespace are passed over: only what the log's key signed counts, and a
-blob of entries only beside the header that names it.
+blob of entries only beside the header that names it. Anybody can post a header's bytes again, so
+what counts is the first posting of it that has its entries beside it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from provenance import canonical, checkpoint
 from provenance.checkpoint import Checkpoint
 from provenance.envelope import PublicKey, Signer
 from provenance.errors import ProvenanceError, UnavailableError, VerificationError
 from provenance.field import Digest
-from provenance.history import History, Sighting, examine
+from provenance.history import History, Problem, Sighting, examine
 from provenance.log import SealedHeader, verify_entries, verify_header
 from provenance.receipt import LedgerVerifier
 from storage.celestia.share import Blob
@@ -27,15 +29,22 @@ def scan(ledger: Ledger, namespace: bytes, keys: Sequence[PublicKey], last: int)
         keys: Keys that sign the log's headers and entries.
         last: Highest block to read.
     """
-    sightings: list[Sighting] = []
+    found: dict[Digest, Sighting] = {}
+    problems: list[Problem] = []
     for height in range(1, last + 1):
         blobs = ledger.blobs(height, namespace)
         beside = {canonical.digest(blob.data): blob.data for blob in blobs}
         for blob in blobs:
             sealed = _header(blob, keys)
-            if sealed is not None:
-                sightings.append(Sighting(sealed, height, _entries(sealed, beside)))
-    return examine(sightings, keys, {})
+            if sealed is None:
+                continue
+            known = found.get(sealed.header.digest)
+            if known is None or known.entries is None:
+                entries = _entries(sealed, beside, problems)
+                if known is None or entries is not None:
+                    found[sealed.header.digest] = Sighting(sealed, height, entries)
+    history = examine(found.values(), keys, {})
+    return replace(history, problems=(*history.problems, *problems, *_alone(history)))
 
 
 def sign_checkpoint(
@@ -78,9 +87,22 @@ def _header(blob: Blob, keys: Sequence[PublicKey]) -> SealedHeader | None:
         return None
 
 
-def _entries(sealed: SealedHeader, beside: Mapping[Digest, bytes]) -> tuple[bytes, ...] | None:
+def _entries(
+    sealed: SealedHeader, beside: Mapping[Digest, bytes], problems: list[Problem]
+) -> tuple[bytes, ...] | None:
     header = sealed.header
     if header.blob is None:
         return ()
-    data = beside.get(header.blob)
-    return None if data is None else verify_entries(header, data)
+    if header.blob not in beside:
+        return None
+    try:
+        return verify_entries(header, beside[header.blob])
+    except ProvenanceError as error:
+        problems.append(Problem("bad-entries", f"batch {header.sequence}", str(error)))
+        return ()
+
+
+def _alone(history: History) -> Iterator[Problem]:
+    for sequence in history.unseen:
+        words = "it was posted without its entries: they are not beside their header"
+        yield Problem("entries-missing", f"batch {sequence}", words)

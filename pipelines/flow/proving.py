@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipelines.flow.catalogue import Version, nodes_of
 from pipelines.flow.opening import leaf_of
-from pipelines.flow.publishing import queue
+from pipelines.flow.queueing import queue
 from pipelines.flow.workspace import Workspace
 from provenance import canonical
 from provenance.attestation import Attestation, attest

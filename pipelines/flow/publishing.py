@@ -1,28 +1,28 @@
 """Signed statements -> batches of the log -> the ledger -> receipts. Nothing lost, nothing twice.
 
-A statement waits as a file in `outbox/queue/` until its batch is fixed; the batch's bytes are fixed
+A statement waits in the queue (`queueing.py`) until its batch is fixed; the batch's bytes are fixed
 before they are submitted. Whatever is killed when, the next `publish` goes on from there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
 
-from pipelines.flow.catalogue import find_version, store
+from pipelines.flow.catalogue import find_version, trusted_keys
+from pipelines.flow.queueing import forget, queue, settle
 from pipelines.flow.workspace import Workspace
-from provenance.attestation import Attestation, verify
-from provenance.canonical import digest
-from provenance.envelope import MAX_PAYLOAD
+from provenance.attestation import Attestation
 from provenance.errors import UnavailableError, VerificationError
 from provenance.field import Digest
 from provenance.log import Batch, Header, append, full_entry, open_log, split_entries, verify_header
 from provenance.receipt import Receipt
 from provenance.training import Run, RunStart
-from storage.atomic import create_atomic, read_bounded
 from storage.celestia.share import Blob
 from storage.outbox import Entry, Outbox
 
-MAX_TOGETHER = 256
+MAX_TOGETHER: Final = 256
+MAX_BATCH: Final = 2**21
+"""Bytes of entries after which a batch takes no more, so that it always fits into a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +45,10 @@ def log_id(space: Workspace) -> Digest:
 
 def headers(space: Workspace) -> tuple[Header, ...]:
     """Return the log's headers in order, posted or fixed."""
-    key = (space.issuer.public_key,)
+    keys = trusted_keys(space)
     return tuple(
-        verify_header(entry.header, key).header for entry in outbox(space).batches(log_id(space))
+        verify_header(entry.header, keys).header for entry in outbox(space).batches(log_id(space))
     )
-
-
-def queue(space: Workspace, envelope: bytes) -> Attestation:
-    """Return the attestation in `envelope`, stored and waiting to be posted."""
-    item = store(space, envelope)
-    folder = _queue(space)
-    number = max((int(path.name.partition("-")[0]) for path in folder.iterdir()), default=0) + 1
-    create_atomic(folder / f"{number:012d}-{item.digest.hex()}", b"")
-    return item
-
-
-def waiting(space: Workspace) -> tuple[Path, ...]:
-    """Return the queue's entries in order."""
-    return tuple(sorted(path for path in _queue(space).iterdir() if path.name[0] != "."))
 
 
 def publish(space: Workspace) -> tuple[Posted, ...]:
@@ -74,18 +60,42 @@ def publish(space: Workspace) -> tuple[Posted, ...]:
         VerificationError: What the ledger gave back does not prove the posting.
     """
     box = outbox(space)
-    posted: list[Posted] = []
     with box.locked():
-        first = _first(space)
-        box.fix(first.header.digest, 0, first.envelope, b"")
-        posted.extend(_post(space, box, entry) for entry in box.waiting())
-        for batch in _batches(space, box):
-            entry = box.fix(
-                batch.header.log_id, batch.header.sequence, batch.envelope, batch.entries
-            )
-            _forget(space, batch)
-            posted.append(_post(space, box, entry))
-    return tuple(posted)
+        return _publish(space, box)
+
+
+def publish_above(space: Workspace, write: Callable[[int], bytes]) -> tuple[Attestation, Posted]:
+    """Post everything that waits, then what `write` makes of the ledger's height of that moment.
+
+    No other process of this home posts or waits for a block meanwhile, so the statement stands in
+    one of the next blocks, but for the others' statements that were queued in this very moment.
+
+    Args:
+        space: The home.
+        write: From the ledger's head to the envelope of a run start or run statement.
+
+    Raises:
+        UnavailableError, VerificationError: As for `publish`.
+    """
+    box = outbox(space)
+    with box.locked():
+        _publish(space, box)
+        item = queue(space, write(space.ledger.head()))
+        posted = _publish(space, box)
+    return item, next(p for p in posted if p.header.statement == item.envelope)
+
+
+def await_block(space: Workspace, height: int) -> Digest:
+    """Return the hash of a block, once the ledger has it; the embedded ledger makes it.
+
+    Raises:
+        UnavailableError: Another process publishes and does not end.
+    """
+    ledger = space.ledger
+    with outbox(space).locked():
+        while ledger.head() < height:
+            ledger.advance()
+    return space.verifier.signed_block(ledger.header(height)).hash
 
 
 def receipt_of(space: Workspace, sequence: int) -> Receipt:
@@ -107,7 +117,7 @@ def sequence_of(space: Workspace, item: Attestation) -> int:
     """Return the number of the batch that holds an attestation, or raise UnavailableError."""
     entry = full_entry(item.envelope)
     for batch in outbox(space).batches(log_id(space)):
-        sealed = verify_header(batch.header, (space.issuer.public_key,))
+        sealed = verify_header(batch.header, trusted_keys(space))
         if sealed.header.statement == item.envelope or entry in split_entries(batch.entries):
             return batch.sequence
     raise UnavailableError(f"{item.name} is in no batch yet: `rootline publish`")
@@ -140,13 +150,18 @@ def verify_receipt(space: Workspace, receipt: Receipt) -> None:
 
 
 def _first(space: Workspace) -> Batch:
-    return open_log(space.genesis, space.issuer)
+    return open_log(space.genesis, space.founder)
 
 
-def _queue(space: Workspace) -> Path:
-    folder = space.home.outbox / "queue"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+def _publish(space: Workspace, box: Outbox) -> tuple[Posted, ...]:
+    first = _first(space)
+    box.fix(first.header.digest, 0, first.envelope, b"")
+    posted = [_post(space, box, entry) for entry in box.waiting()]
+    for batch in _batches(space, box):
+        entry = box.fix(batch.header.log_id, batch.header.sequence, batch.envelope, batch.entries)
+        _forget(space, batch)
+        posted.append(_post(space, box, entry))
+    return tuple(posted)
 
 
 def _post(space: Workspace, box: Outbox, entry: Entry) -> Posted:
@@ -160,43 +175,41 @@ def _post(space: Workspace, box: Outbox, entry: Entry) -> Posted:
     receipt = space.ledger.receipt(height, header)
     verify_receipt(space, receipt)
     box.receipted(entry, receipt.encoded)
-    return Posted(verify_header(entry.header, (space.issuer.public_key,)).header, receipt)
+    return Posted(verify_header(entry.header, trusted_keys(space)).header, receipt)
 
 
 def _batches(space: Workspace, box: Outbox) -> Iterator[Batch]:
     """Yield the batches that the queue makes: entries together, a run's statement by itself."""
     _forget_last(space, box)
-    while pending := [_opened(space, path) for path in waiting(space)]:
-        head = headers(space)[-1]
-        entries: list[bytes] = []
-        statement: bytes | None = None
-        for item in pending[:MAX_TOGETHER]:
-            if isinstance(item.commitment, Run | RunStart):
-                statement = item.envelope if not entries else None
-                break
-            entries.append(full_entry(item.envelope))
-        yield append(head, entries, statement, space.issuer)
+    while pending := settle(space):
+        entries, statement = _together(pending[:MAX_TOGETHER])
+        yield append(headers(space)[-1], entries, statement, space.issuer)
 
 
-def _opened(space: Workspace, path: Path) -> Attestation:
-    name = path.name.partition("-")[2]
-    data = read_bounded(space.home.attestations / f"{name}.json", 2 * MAX_PAYLOAD)
-    return verify(data, (space.issuer.public_key,))
+def _together(pending: Sequence[Attestation]) -> tuple[list[bytes], bytes | None]:
+    """Return what the next batch holds of what waits: some entries, or one statement."""
+    entries: list[bytes] = []
+    size = 0
+    for item in pending:
+        if isinstance(item.commitment, Run | RunStart):
+            return entries, None if entries else item.envelope
+        entries.append(full_entry(item.envelope))
+        size += len(entries[-1])
+        if size > MAX_BATCH:
+            break
+    return entries, None
 
 
 def _forget_last(space: Workspace, box: Outbox) -> None:
     """Cross off what the newest batch holds: a kill may have come between fixing and this."""
     entry = box.last(log_id(space))
     if entry is not None:
-        header = verify_header(entry.header, (space.issuer.public_key,)).header
+        header = verify_header(entry.header, trusted_keys(space)).header
         _forget(space, Batch(header, entry.header, entry.entries))
 
 
 def _forget(space: Workspace, batch: Batch) -> None:
-    posted: Sequence[bytes] = [entry[5:] for entry in split_entries(batch.entries)]
+    posted = [entry[5:] for entry in split_entries(batch.entries)]
     if batch.header.statement is not None:
-        posted = [*posted, batch.header.statement]
-    done = {digest(data).hex() for data in posted}
-    for path in waiting(space):
-        if path.name.partition("-")[2] in done:
-            path.unlink(missing_ok=True)
+        posted.append(batch.header.statement)
+    forget(space, posted)

@@ -11,25 +11,25 @@ On disk, in `runs/<digest of the start>/` (0700):
     start.json     the start's commitment
     key            the transcript's own dataset key
     steps.jsonl    a line a step, flushed as it is made: {"batch":[…],"salt":"…","weights":[…]}
-    run.json       the run statement's commitment, once it is finished
-    <root>.nodes   the transcript's leaves
+    <root>.nodes   the transcript's leaves, once it is finished
 
-A script that dies half-way leaves a start without a run: it is reported as unfinished.
+The run statement lies among the attestations. A script that dies half-way leaves a start without
+a run: it is reported as unfinished.
 """
 
 import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from pipelines.flow.catalogue import Version, chunk_table, find_version
+from pipelines.flow.catalogue import Version, chunk_table, find_run, find_version
 from pipelines.flow.origin import code_origin, environment_digest
-from pipelines.flow.publishing import publish, queue
+from pipelines.flow.publishing import await_block, publish_above
 from pipelines.flow.registering import commit_records
 from pipelines.flow.workspace import Workspace
 from pipelines.progress import Silent
@@ -38,19 +38,19 @@ from provenance.attestation import attest
 from provenance.audit.steps import State, record_index
 from provenance.canonical import Fields, Json, JsonObject, digest
 from provenance.chunk import CHUNK
-from provenance.errors import MalformedError
+from provenance.errors import MalformedError, UnavailableError
 from provenance.field import ORDER, Digest, FieldElement
 from provenance.leaf import DatasetKey
 from provenance.replay import INITIAL, OPTIMISER, SAMPLER, Plan, plan
 from provenance.training import STEP_SCHEMA, RunStart, Step, Transcript, bytes_state
 from provenance.training import Run as RunStatement
-from storage.atomic import read_bounded, write_atomic
+from storage.atomic import make_folder, read_bounded, write_atomic
 
 EXTERNAL: Final = "external/1"
 """A sampler, optimiser or initial state that no auditor can run again; it caps the claim at L1."""
 MAX_STEPS_FILE: Final = 2**32
 AHEAD: Final = 3
-"""Blocks between the ledger's head and a named future height, so that the start lands below it."""
+"""Blocks from the ledger's head to a named future height, so that the statement lands below it."""
 
 
 class Run:
@@ -86,16 +86,22 @@ class Run:
         self._hyperparameters: JsonObject = dict(hyperparameters)
         self._steps: list[Step] = []
         self._began = _now()
-        self._finished = False
 
     def __enter__(self) -> Self:
-        """Announce the run, wait for the seed's block, and be ready for steps."""
-        self.start = self._announce()
-        header = _await_block(self._space, self.start.seed_height)
-        self.seed = header
+        """Announce the run, wait for the seed's block, and be ready for steps.
+
+        Raises:
+            UnavailableError: The ledger could not be reached, or took the start too late; the run
+                stays unfinished, and another one can be begun.
+        """
         self._table = chunk_table(self._space, self._version)
+        self.start = self._announce()
+        self.seed = await_block(self._space, self.start.seed_height)
         self._folder = run_folder(self._space, self.start.digest)
-        self._log = (self._folder / "steps.jsonl").open("a", encoding="utf-8")
+        descriptor = os.open(
+            self._folder / "steps.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+        )
+        self._log = os.fdopen(descriptor, "a", encoding="utf-8")
         return self
 
     def __exit__(
@@ -115,8 +121,15 @@ class Run:
         return plan(self.seed, self._version.commitment.records, self._hyperparameters)
 
     def begin(self, state: object) -> None:
-        """Record the initial state; by rule zeros/1 it is recorded by the first step unasked."""
-        self._initial = self._commit(state)
+        """Record the initial state; by rule zeros/1 it is recorded by the first step unasked.
+
+        Raises:
+            MalformedError: It is recorded already, or is no state of the run's form.
+        """
+        if hasattr(self, "_initial"):
+            raise MalformedError(f"run {self._name}: its initial state is recorded already")
+        line, self._initial = self._commit(state)
+        self._write({"batch": [], **line})
 
     def step(self, batch: Sequence[int], state: object) -> None:
         """Record one step.
@@ -125,15 +138,18 @@ class Run:
             batch: Running numbers of the batch's records in the training dataset.
             state: The state after the step: signed integers for a rule that auditors run again,
                 else bytes, an array, or a mapping or sequence of arrays.
+
+        Raises:
+            MalformedError: No such record, or no state of the run's form; nothing is recorded.
         """
         if not self._steps and not hasattr(self, "_initial"):
             self.begin(self._first_state(state))
         before = self._steps[-1].after if self._steps else self._initial
         indexes = tuple(record_index(self._table, number) for number in batch)
-        after = self._commit(state, batch)
-        self._steps.append(
-            Step(len(self._steps), before, after, self._version.commitment.digest, indexes)
-        )
+        line, after = self._commit(state)
+        dataset = self._version.commitment.digest
+        self._steps.append(Step(len(self._steps), before, after, dataset, indexes))
+        self._write({"batch": [int(number) for number in batch], **line})
 
     def finish(self, model: bytes | None, metrics: Mapping[str, Json]) -> RunStatement:
         """Register the run: its transcript, its final state, its metrics.
@@ -143,15 +159,16 @@ class Run:
             metrics: Declared values, such as the accuracy on held-out records.
 
         Raises:
-            MalformedError: No step was recorded, or the run is finished already.
+            MalformedError: No step was recorded, or the run is registered already.
+            UnavailableError: The statement could not be posted yet: it waits for `publish`.
         """
-        if not self._steps or self._finished:
-            raise MalformedError(f"run {self._name}: nothing to register, or registered already")
-        self._log.flush()
+        if not self._steps:
+            raise MalformedError(f"run {self._name}: no step was recorded, nothing to register")
+        self._check_open()
         os.fsync(self._log.fileno())
         transcript = self._transcript()
         statement = RunStatement(
-            issuer=self.start.issuer,
+            issuer=self._space.issuer.public_key.key_id,
             log=self.start.log,
             start=self.start.digest,
             seed=self.seed,
@@ -162,20 +179,30 @@ class Run:
             model=digest(model) if model is not None else None,
             started_at=self._began,
             ended_at=_now(),
-            challenge_height=self._space.ledger.head() + AHEAD,
+            challenge_height=1,
         )
-        write_atomic(self._folder / "run.json", statement.encoded, 0o600)
-        queue(self._space, attest(statement, self._space.issuer).encoded)
-        publish(self._space)
-        _await_block(self._space, statement.challenge_height)
-        self._finished = True
-        return statement
+
+        def write(head: int) -> bytes:
+            self._check_open()
+            told = replace(statement, challenge_height=head + AHEAD)
+            return attest(told, self._space.issuer).encoded
+
+        item, posted = publish_above(self._space, write)
+        if not isinstance(item.commitment, RunStatement):
+            raise TypeError(item.name)
+        _check_below(self._name, posted.receipt.height, item.commitment.challenge_height)
+        await_block(self._space, item.commitment.challenge_height)
+        return item.commitment
+
+    def _check_open(self) -> None:
+        if find_run(self._space, self.start.digest) is not None:
+            raise MalformedError(f"run {self._name} is registered already")
 
     def _announce(self) -> RunStart:
         sampler, optimiser, initial = self._rules
         commitment = self._version.commitment
         start = RunStart(
-            issuer=commitment.issuer,
+            issuer=self._space.issuer.public_key.key_id,
             log=commitment.log,
             name=self._name,
             datasets={"train": commitment.digest},
@@ -187,35 +214,39 @@ class Run:
             sampler=sampler,
             initial=initial,
             state="fixed14/1" if optimiser == OPTIMISER else "bytes/1",
-            seed_height=self._space.ledger.head() + AHEAD,
+            seed_height=1,
         )
-        folder = run_folder(self._space, start.digest)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        write_atomic(folder / "key", secrets.token_bytes(32), 0o600)
-        write_atomic(folder / "start.json", start.encoded, 0o600)
-        queue(self._space, attest(start, self._space.issuer).encoded)
-        publish(self._space)
-        return start
+
+        def write(head: int) -> bytes:
+            told = replace(start, seed_height=head + AHEAD)
+            folder = run_folder(self._space, told.digest)
+            make_folder(folder)
+            write_atomic(folder / "key", secrets.token_bytes(32), 0o600)
+            write_atomic(folder / "start.json", told.encoded, 0o600)
+            return attest(told, self._space.issuer).encoded
+
+        item, posted = publish_above(self._space, write)
+        if not isinstance(item.commitment, RunStart):
+            raise TypeError(item.name)
+        _check_below(self._name, posted.receipt.height, item.commitment.seed_height)
+        return item.commitment
 
     def _first_state(self, state: object) -> object:
         if self._rules[2] == INITIAL:
             return (0,) * len(_integers(state))
         raise MalformedError(f"run {self._name}: call `begin` with the initial state before a step")
 
-    def _commit(self, state: object, batch: Sequence[int] = ()) -> Digest:
-        """Return the commitment to a state, once what opens it is on disk."""
-        line: dict[str, Json] = {"batch": [int(number) for number in batch]}
+    def _commit(self, state: object) -> tuple[JsonObject, Digest]:
+        """Return what opens a state, and the commitment to it."""
         if self.start.state == "fixed14/1":
             fixed = State(_integers(state), FieldElement(secrets.randbelow(ORDER)))
-            line |= {"weights": list(fixed.weights), "salt": fixed.salt.hex}
-            found = fixed.commitment
-        else:
-            salt, data = secrets.token_bytes(16), state_bytes(state)
-            line |= {"state": digest(data).hex(), "salt": salt.hex()}
-            found = bytes_state(data, salt)
+            return fixed.json, fixed.commitment
+        salt, data = secrets.token_bytes(16), state_bytes(state)
+        return {"state": digest(data).hex(), "salt": salt.hex()}, bytes_state(data, salt)
+
+    def _write(self, line: JsonObject) -> None:
         self._log.write(json.dumps(line) + "\n")
         self._log.flush()
-        return found
 
     def _transcript(self) -> Transcript:
         key = DatasetKey(read_bounded(self._folder / "key", 32))
@@ -243,10 +274,13 @@ def stored_run(space: Workspace, start: Digest) -> Stored:
         MalformedError: It is not finished, or its states are not of a form that can be opened.
     """
     folder = run_folder(space, start)
+    run = find_run(space, start)
+    if run is None:
+        raise MalformedError(f"run {start.hex()[:16]}… is not finished: it has no steps to open")
     lines = list(_lines(folder / "steps.jsonl"))
     return Stored(
         RunStart.parse(read_bounded(folder / "start.json", 2**24)),
-        RunStatement.parse(read_bounded(folder / "run.json", 2**24)),
+        run,
         tuple(state for _, state in lines),
         tuple(batch for batch, _ in lines[1:]),
         DatasetKey(read_bounded(folder / "key", 32)),
@@ -294,23 +328,43 @@ def _integers(state: object) -> tuple[int, ...]:
     return tuple(int(value) for value in values)
 
 
+def recorded_steps(space: Workspace, start: Digest) -> int:
+    """Return how many steps of a run are on disk, finished or not."""
+    path = run_folder(space, start) / "steps.jsonl"
+    return max(0, len(_whole_lines(path)) - 1) if path.exists() else 0
+
+
 def _lines(path: Path) -> Iterator[tuple[tuple[int, ...], State]]:
-    for line in read_bounded(path, MAX_STEPS_FILE).splitlines():
+    for line in _whole_lines(path):
         fields = Fields.of(canonical.decode_loose(line), path.name)
         batch = tuple(n for n in fields.items("batch", CHUNK) if isinstance(n, int))
         yield batch, State.of(fields)
 
 
-def _await_block(space: Workspace, height: int) -> Digest:
-    """Return the hash of a block, once the ledger has it; the embedded ledger makes it."""
-    ledger = space.ledger
-    while ledger.head() < height:
-        ledger.advance()
-    return space.verifier.signed_block(ledger.header(height)).hash
+def _whole_lines(path: Path) -> list[bytes]:
+    """Return the lines that were written to their end; a killed script may leave half a line."""
+    return read_bounded(path, MAX_STEPS_FILE).split(b"\n")[:-1]
+
+
+def _check_below(name: str, height: int, named: int) -> None:
+    if height >= named:
+        raise UnavailableError(
+            f"run {name}: the ledger took its statement in block {height}, not below block {named} "
+            "that it names; it shows no order: begin another run"
+        )
 
 
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-__all__ = ["EXTERNAL", "Run", "Stored", "Version", "run_folder", "state_bytes", "stored_run"]
+__all__ = [
+    "EXTERNAL",
+    "Run",
+    "Stored",
+    "Version",
+    "recorded_steps",
+    "run_folder",
+    "state_bytes",
+    "stored_run",
+]

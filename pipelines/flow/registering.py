@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from pipelines.flow.catalogue import Version, versions
-from pipelines.flow.publishing import log_id, queue
+from pipelines.flow.publishing import log_id
+from pipelines.flow.queueing import signing
 from pipelines.flow.workspace import Workspace
 from provenance.attestation import attest
 from provenance.canonical import digest as document_digest
 from provenance.dataset import DatasetCommitment, chunks_of, sources_document
-from provenance.errors import MalformedError
+from provenance.errors import MalformedError, UnavailableError
 from provenance.exclusion import ExclusionIndex, ExclusionKey, IndexEntry, record_keys
-from provenance.features import FeatureSpec
+from provenance.exclusion_key import check_field
+from provenance.features import FeatureSpec, check_spec
 from provenance.field import Digest, FieldElement
 from provenance.leaf import DatasetKey
 from provenance.record import Record
 from provenance.schema import Schema
-from provenance.tree import Chunk
+from provenance.tree import Chunk, record_root
 from storage.atomic import create_atomic, read_bounded
 from storage.datasets import Dataset
 from storage.nodes import NodeFile, write_nodes
@@ -109,13 +111,15 @@ def commit(space: Workspace, dataset: Dataset, request: Request) -> DatasetCommi
         MalformedError: A record cannot be committed exactly, or the version is taken by others.
         UnavailableError: A file could not be read, or the disk is full.
     """
+    _check(request, dataset.schema)
     earlier = versions(space, request.name)
     key = space.secrets.create(request.name, space.passphrase)
     wanted = [_IndexKeys(index.normaliser, index.field) for index in request.indexes]
     nodes = _commit_nodes(space, dataset, request, key, wanted)
     taken = next((v.commitment for v in earlier if v.commitment.version == request.version), None)
     if taken is not None:
-        return _same(taken, nodes.root, dataset)
+        _same(taken, nodes.root, dataset)
+        return _as_requested(taken, request)
     sources = _sources(space, nodes.root, dataset)
     return DatasetCommitment(
         issuer=space.issuer.public_key.key_id,
@@ -137,12 +141,44 @@ def commit(space: Workspace, dataset: Dataset, request: Request) -> DatasetCommi
 
 def sign(space: Workspace, commitment: DatasetCommitment) -> Version:
     """Return the signed version, waiting to be posted; what is signed already stays as it is."""
-    for version in versions(space, commitment.name):
-        if version.commitment.version == commitment.version:
-            _same(version.commitment, commitment.root, commitment)
-            return version
-    item = queue(space, attest(commitment, space.issuer).encoded)
-    return Version(item, commitment)
+    with signing(space) as add:
+        earlier = versions(space, commitment.name)
+        for version in earlier:
+            if version.commitment.version == commitment.version:
+                _same(version.commitment, commitment.root, commitment)
+                return version
+        if commitment.previous != (earlier[-1].commitment.digest if earlier else None):
+            raise UnavailableError(
+                f"another version was registered while {commitment.label} was read: register again"
+            )
+        return Version(add(attest(commitment, space.issuer).encoded), commitment)
+
+
+def recompute(space: Workspace, dataset: Dataset, commitment: DatasetCommitment) -> FieldElement:
+    """Return the record root that a dataset's records have now, under a commitment's rules.
+
+    Raises:
+        MalformedError: A record cannot be committed exactly.
+        UnavailableError: A file could not be read, or the dataset's key is not here.
+    """
+    key = space.secrets.load(commitment.name, space.passphrase)
+    with space.progress.stage(f"check {commitment.label}", commitment.records) as stage:
+        chunks = chunks_of(
+            dataset.batches(),
+            dataset.schema,
+            key,
+            commitment.features,
+            lambda records, _: stage.advance(len(records)),
+        )
+        return record_root([item.chunk for item in chunks])
+
+
+def _check(request: Request, schema: Schema) -> None:
+    """Refuse what cannot be committed before a record is read."""
+    if request.features is not None:
+        check_spec(request.features, schema)
+    for index in request.indexes:
+        check_field(schema, index.normaliser, index.field)
 
 
 def _commit_nodes(
@@ -184,9 +220,19 @@ def commit_records(
     return nodes.root, nodes.chunks
 
 
-def _same(taken: DatasetCommitment, root: FieldElement, other: Described) -> DatasetCommitment:
+def _same(taken: DatasetCommitment, root: FieldElement, other: Described) -> None:
     if (taken.root, taken.schema.digest) != (root, other.schema.digest):
         raise MalformedError(
             f"{taken.label} is registered already, with other records: give these another version"
+        )
+
+
+def _as_requested(taken: DatasetCommitment, request: Request) -> DatasetCommitment:
+    indexes = {(index.normaliser, index.field) for index in taken.indexes}
+    wanted = {(index.normaliser, index.field) for index in request.indexes}
+    if (indexes, dict(taken.facts)) != (wanted, dict(request.facts)):
+        raise MalformedError(
+            f"{taken.label} is registered already, with other indexes or facts: "
+            "what is published stays; register another version"
         )
     return taken
