@@ -20,7 +20,7 @@ from provenance.exclusion import (
 from provenance.features import FeatureSpec, feature_salt
 from provenance.field import Digest, FieldElement
 from provenance.leaf import DatasetKey, content_digest, salt
-from provenance.opening import Opening, opened_leaf
+from provenance.opening import Opening, decode_hex, opened_leaf
 from provenance.poseidon import from_words
 from provenance.record import Record, encode_record
 from provenance.schema import Schema
@@ -135,7 +135,7 @@ def prove_in_index(
 
 
 def _raw(normaliser: str, schema: Digest, value: str) -> object:
-    return content_digest(schema, bytes.fromhex(value)) if normaliser == "exact/1" else value
+    return content_digest(schema, decode_hex(value)) if normaliser == "exact/1" else value
 
 
 def _keys(dataset: Dataset, schema: Schema, normaliser: str, field: str) -> Iterator[ExclusionKey]:

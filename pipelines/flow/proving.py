@@ -55,7 +55,8 @@ def prove_membership(
     nodes = nodes_of(space, commitment)
     chunk, position, leaf = leaf_of(nodes, number)
     path = prove_inclusion(nodes.leaves_of(chunk), position, nodes.chunks, chunk)
-    about = (commitment.issuer, commitment.log, commitment.digest, circuit)
+    issuer = space.issuer.public_key.key_id
+    about = (issuer, commitment.log, commitment.digest, circuit)
     blinds = [FieldElement(secrets.randbelow(ORDER)) for _ in range(2)]
     with space.progress.stage(f"prove membership in {commitment.label}"):
         proof = prove(

@@ -92,10 +92,15 @@ class Workspace:
         """What checks the ledger's evidence, the embedded one's and Celestia's alike."""
         return CelestiaVerifier()
 
+    @cached_property
+    def founder(self) -> SigningKey:
+        """The issuer's first key, which the log's first header names; rotation changes no log."""
+        return self.ring.load(ISSUER, self.passphrase, generation=1)
+
     @property
     def genesis(self) -> Genesis:
         """What the log's first header says."""
-        key = self.issuer.public_key
+        key = self.founder.public_key
         return Genesis(self.ledger.kind, self.ledger.chain, namespace_of(key), key)
 
 
