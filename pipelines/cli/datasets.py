@@ -5,74 +5,76 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.options import AsJson, Label, pair
+from pipelines.cli.options import AsJson, Label
 from pipelines.cli.output import open_space, say, say_table
+from pipelines.cli.reading import (
+    Fact,
+    Features,
+    Format,
+    Index,
+    Null,
+    Order,
+    Reading,
+    Records,
+    SchemaFile,
+    Sources,
+    read_facts,
+    read_features,
+    read_indexes,
+)
 
 if TYPE_CHECKING:
-    from pipelines.flow.registering import IndexRequest
+    from pipelines.flow.workspace import Workspace
     from provenance.dataset import DatasetCommitment
-    from provenance.features import FeatureSpec
-    from provenance.schema import Schema
 
 group = typer.Typer(help="Dataset versions: register, list, show, verify.", no_args_is_help=True)
 
-Source = Annotated[Path, typer.Argument(help="A file, or a folder of files.")]
-SchemaFile = Annotated[Path | None, typer.Option(help="Logical schema; CSV and JSONL need one.")]
-Format = Annotated[str | None, typer.Option(help="parquet, arrow, csv or jsonl.")]
-Null = Annotated[str | None, typer.Option(help="The CSV cell that stands for null.")]
-Records = Annotated[str, typer.Option(help="`rows`, or `files`: each file is one record.")]
-Index = Annotated[
-    list[str] | None, typer.Option(help="An exclusion index: NORMALISER, or NORMALISER:FIELD.")
+Revision = Annotated[
+    str | None, typer.Option(help="Take what DVC tracked at this git revision, not the files.")
 ]
-Features = Annotated[Path | None, typer.Option(help="Feature spec, as JSON.")]
-Fact = Annotated[list[str] | None, typer.Option(help="A declared fact (L0): NAME=VALUE.")]
 
 
 @group.command()
 def register(
-    path: Source,
+    paths: Sources,
     name: Annotated[str, typer.Option(help="The dataset's name.")],
     version: Annotated[str, typer.Option(help="This version's name.")],
     schema: SchemaFile = None,
     format: Format = None,  # noqa: A002  # the option's name
     csv_null: Null = None,
     records: Records = "rows",
+    order: Order = "natural/1",
+    dvc_rev: Revision = None,
     index: Index = None,
     features: Features = None,
     fact: Fact = None,
     publish: Annotated[bool, typer.Option(help="Post it at once.")] = True,
     json: AsJson = False,
 ) -> None:
-    """Commit to every record of PATH, sign the commitment, and post it."""
+    """Commit to every record of PATHS, sign the commitment, and post it."""
     from pipelines.flow.publishing import publish as post
     from pipelines.flow.registering import Request
     from pipelines.flow.registering import register as commit
-    from storage.datasets import Options, open_dataset
 
     space = open_space(quiet=json)
-    options = Options(format=format, null=csv_null)
-    dataset = open_dataset(path, schema=_schema(schema), records=records, options=options)
-    request = Request(
-        name,
-        version,
-        tuple(_index(text) for text in index or ()),
-        _features(features),
-        dict(pair(text, "=", "NAME=VALUE") for text in fact or ()),
-    )
-    made = commit(space, dataset, request)
-    posted = post(space) if publish else ()
+    how = Reading(schema, format, csv_null, records, order)
+    wanted = (read_indexes(index), read_features(features), read_facts(fact))
+    request = Request(name, version, *wanted)
+    made = commit(space, how.of(space.home, paths, dvc_rev), request)
+    if publish:
+        post(space)
     document = _document(made.commitment)
-    document["posted in block"] = posted[-1].receipt.height if posted else "not now"
+    document["block"] = _block(space, made.commitment) or "waits: `rootline publish` posts it"
     say(document, as_json=json)
 
 
 @group.command("list")
 def list_all(json: AsJson = False) -> None:
     """List the newest version of every dataset."""
-    from pipelines.flow.indexing import synchronise
+    from pipelines.flow.looking import newest
 
-    rows = synchronise(open_space(quiet=json)).datasets()
     columns = ("dataset", "version", "records", "root", "block")
+    rows = newest(open_space(quiet=json))
     table = ((r.name, r.version, r.records, r.root.hex, r.height or "waits") for r in rows)
     say_table("Datasets", columns, table, as_json=json)
 
@@ -80,40 +82,50 @@ def list_all(json: AsJson = False) -> None:
 @group.command()
 def show(label: Label, json: AsJson = False) -> None:
     """Show what was committed to in a version; a name alone means its newest."""
-    from pipelines.flow.catalogue import find_version
+    from pipelines.flow.catalogue import find_version, versions
+    from pipelines.flow.looking import runs_on
 
-    say(_document(find_version(open_space(quiet=json), label).commitment), as_json=json)
+    space = open_space(quiet=json)
+    made = find_version(space, label).commitment
+    document = _document(made)
+    document["block"] = _block(space, made) or "waits: `rootline publish` posts it"
+    document["versions"] = [v.commitment.version for v in versions(space, made.name)]
+    document["runs"] = [start.name for start in runs_on(space, made.digest)]
+    say(document, as_json=json)
 
 
 @group.command()
 def verify(
     label: Label,
-    path: Annotated[Path | None, typer.Argument(help="The files, to be read anew.")] = None,
-    schema: SchemaFile = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="The version's files, to be read anew.")
+    ] = None,
     format: Format = None,  # noqa: A002  # the option's name
     csv_null: Null = None,
     records: Records = "rows",
+    dvc_rev: Revision = None,
     json: AsJson = False,
 ) -> None:
-    """Derive a version's root anew: from its stored leaves, and from PATH where it is given."""
+    """Derive a version's root anew: from its stored leaves, and from PATHS where they are given."""
     from pipelines.flow.catalogue import find_version, nodes_of
-    from pipelines.flow.registering import Request, commit
-    from storage.datasets import Options, open_dataset
+    from pipelines.flow.registering import recompute
+    from provenance.errors import VerificationError
 
     space = open_space(quiet=json)
     made = find_version(space, label).commitment
     nodes_of(space, made).verify()
-    if path is not None:
-        options = Options(format=format, null=csv_null)
-        dataset = open_dataset(path, schema=_schema(schema), records=records, options=options)
-        commit(space, dataset, Request(made.name, made.version, (), made.features))
-    checked = "its leaves and its files" if path else "its stored leaves"
+    if paths:
+        how = Reading(made.schema, format, csv_null, records, made.order)
+        found = recompute(space, how.of(space.home, paths, dvc_rev), made)
+        if found != made.root:
+            raise VerificationError(
+                f"{paths[0]} is not what {made.label} was registered from: root {found.hex[:16]}…, "
+                f"committed is {made.root.hex[:16]}…"
+            )
+    checked = "stored leaves and files" if paths else "stored leaves"
+    document = {"dataset": made.label, "root": made.root.hex, "checked": checked}
     words = f"{made.label}: {checked} give the committed root {made.root.hex}"
-    say(
-        {"dataset": made.label, "root": made.root.hex, "checked": checked},
-        as_json=json,
-        words=words,
-    )
+    say(document, as_json=json, words=words)
 
 
 @group.command()
@@ -130,10 +142,11 @@ def watch(
     from pipelines.watching import Watched
     from pipelines.watching import watch as put
 
-    facts = dict(pair(text, "=", "NAME=VALUE") for text in fact or ())
-    indexes = tuple(_index(text) for text in index or ())
-    entry = Watched(name, repo.absolute(), path, indexes, _features(features), facts)
-    put(open_space(quiet=json).home, entry)
+    wanted = (read_indexes(index), read_features(features), read_facts(fact))
+    entry = Watched(name, repo.absolute(), path, *wanted)
+    space = open_space(quiet=json)
+    entry.source("HEAD").fingerprint()
+    put(space.home, entry)
     say(dict(entry.json), as_json=json, words=f"{name} is watched; `rootline dev` runs the sensor")
 
 
@@ -146,30 +159,9 @@ def watched(json: AsJson = False) -> None:
     say_table("Watched", ("dataset", "repository", "path"), rows, as_json=json)
 
 
-def _schema(path: Path | None) -> "Schema | None":
-    from provenance.canonical import decode_loose
-    from provenance.schema import Schema
-    from storage.atomic import read_bounded
-
-    return Schema.from_json(decode_loose(read_bounded(path, 2**24))) if path else None
-
-
-def _features(path: Path | None) -> "FeatureSpec | None":
-    from provenance.canonical import decode_loose
-    from provenance.features import FeatureSpec
-    from storage.atomic import read_bounded
-
-    return FeatureSpec.from_json(decode_loose(read_bounded(path, 2**24))) if path else None
-
-
-def _index(text: str) -> "IndexRequest":
-    from pipelines.flow.registering import IndexRequest
-
-    normaliser, _, field = text.partition(":")
-    return IndexRequest(normaliser, field)
-
-
 def _document(made: "DatasetCommitment") -> dict[str, object]:
+    from provenance.schema import type_name
+
     return {
         "dataset": made.label,
         "commitment": made.digest.hex(),
@@ -178,11 +170,18 @@ def _document(made: "DatasetCommitment") -> dict[str, object]:
         "chunks": made.chunks,
         "leaf": "features" if made.features else "plain",
         "order": made.order,
-        "schema": {field.name: type(field.type).__name__.lower() for field in made.schema.fields},
+        "schema": {field.name: type_name(field.type) for field in made.schema.fields},
         "indexes": [index.to_json() for index in made.indexes],
         "previous": made.previous.hex() if made.previous else None,
         "facts (L0, declared)": dict(made.facts),
     }
+
+
+def _block(space: "Workspace", made: "DatasetCommitment") -> int | None:
+    from pipelines.flow.catalogue import find_version
+    from pipelines.flow.looking import height_of
+
+    return height_of(space, find_version(space, made.label).attestation)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -6,7 +6,7 @@ Exit codes: 0 done or holds, 1 fails, 2 wrong usage or unusable input, 3 unknown
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,9 +48,29 @@ def say(document: Mapping[str, object], *, as_json: bool, words: str = "") -> No
     elif words:
         sys.stdout.write(words + "\n")
     else:
-        width = max(map(len, document), default=0)
-        for name, value in document.items():
-            sys.stdout.write(f"{name:<{width}}  {value}\n")
+        sys.stdout.write("".join(f"{line}\n" for line in _lines(document)))
+
+
+def _lines(document: Mapping[str, object], indent: str = "") -> Iterator[str]:
+    """Yield a document's members as lines for people, what lies inside indented."""
+    width = max(map(len, document), default=0)
+    for name, value in document.items():
+        if isinstance(value, Mapping) and value:
+            yield f"{indent}{name}"
+            yield from _lines(value, indent + "  ")
+        elif isinstance(value, Sequence) and not isinstance(value, str) and value:
+            yield f"{indent}{name}"
+            for item in value:
+                words = ", ".join(_lines(item)) if isinstance(item, Mapping) else str(item)
+                yield f"{indent}  - {words}"
+        else:
+            yield f"{indent}{name:<{width}}  {_words(value)}"
+
+
+def _words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None or value in ({}, [], ()) else str(value)
 
 
 def say_table(
