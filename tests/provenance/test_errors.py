@@ -11,7 +11,6 @@ from provenance.errors import (
     VerificationError,
 )
 
-
 KINDS: tuple[type[ProvenanceError], ...] = (MalformedError, VerificationError, UnavailableError)
 
 
