@@ -1,4 +1,4 @@
-"""Many hashes at once, compiled by numba: some twenty times as fast as pure Python.
+"""Many hashes at once, compiled by numba: some twenty to thirty times as fast as pure Python.
 
 An element is four 64-bit words, lowest first, and while it is computed with in Montgomery form
 (x 2**256 mod r). Its arithmetic is written as LLVM's wide integers, which every target lowers to
