@@ -224,7 +224,7 @@ def test_the_absence_of_something_present_fails(honest: World) -> None:
 def test_the_presence_of_something_absent_fails(honest: World) -> None:
     absence = document(honest)
     neighbour = absence["proof"]["neighbour"]
-    told = {"salt": neighbour["salt"] if neighbour else "00" * 31, "siblings": []}
+    told: Any = {"salt": neighbour["salt"] if neighbour else "00" * 31, "siblings": []}
     verdict = with_index_proof(honest, document(honest, absent=False, proof=told))
     assert finding(verdict, "absence", "the proof leads to")
 

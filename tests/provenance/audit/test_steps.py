@@ -1,5 +1,6 @@
 """Lies about steps: numbers, states, batches, records; all six steps of the run are challenged."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -136,7 +137,7 @@ def changed(change: Callable[[dict[str, Any]], None]) -> Callable[[Any], Any]:
     """Return what changes the document of opened steps."""
 
     def apply(document: Mapping[str, Any]) -> dict[str, Any]:
-        copy: dict[str, Any] = canonical.decode(canonical.encode(document))
+        copy: dict[str, Any] = json.loads(canonical.encode(document))
         change(copy)
         return copy
 
