@@ -1,0 +1,86 @@
+"""From inclusion proof to verified proof, as the flow does it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from circuits.artifacts import is_insecure, verifier_artifacts
+from circuits.prover import EzklVerifier
+from circuits.proving import estimate, prove_membership
+from circuits.spec import CIRCUITS, circuit
+from provenance.errors import MalformedError, RootMismatchError, VerificationError
+from provenance.field import FieldElement
+from provenance.proof import Proof, membership_public, verify_public
+from tests.circuits.sample import CONTEXT, INDEX_BLIND, LEAF_BLIND, NAME, sample
+
+SAMPLE = sample()
+BLINDS = (LEAF_BLIND, INDEX_BLIND)
+
+
+@pytest.mark.parametrize("name", CIRCUITS)
+def test_the_cost_is_told_before_anything_starts(name: str) -> None:
+    one, two = estimate(name, threads=1), estimate(name, threads=2)
+    assert one.rows == 2 ** circuit(name).logrows
+    assert 1 < two.proof_seconds < one.proof_seconds < 10
+    assert 1 < two.keys_seconds < one.keys_seconds < 30
+    assert 50e6 < one.memory_bytes < 200e6
+
+
+def test_an_inclusion_proof_of_another_root_is_refused_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    other = FieldElement(SAMPLE.root + 1)
+    with pytest.raises(RootMismatchError):
+        prove_membership(SAMPLE.inclusion, SAMPLE.leaf, other, *BLINDS, CONTEXT, home=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dataset_too_deep_for_the_circuit_is_refused(tmp_path: Path) -> None:
+    about = (SAMPLE.inclusion, SAMPLE.leaf, SAMPLE.root, *BLINDS, CONTEXT)
+    with pytest.raises(MalformedError, match="does not fit a circuit of 14"):
+        prove_membership(*about, home=tmp_path, name="membership-14.v1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "chunks"), [(NAME, 3), ("membership-14.v1", 1), ("membership-32.v1", 3)]
+)
+def test_a_proof_is_made_verified_and_tied_to_its_claim(home: Path, name: str, chunks: int) -> None:
+    about = sample(name, chunks=chunks)
+    told: list[str] = []
+    proof = prove_membership(
+        about.inclusion,
+        about.leaf,
+        about.root,
+        *BLINDS,
+        CONTEXT,
+        home=home,
+        name=name,
+        progress=told.append,
+    )
+    assert told[-2:] == ["mock", "prove"]
+    assert len(proof.proof) == circuit(name).proof_bytes
+    assert is_insecure(proof.srs, home)
+    artifacts = verifier_artifacts(proof, home)
+    read = Proof.parse(proof.encoded)
+    EzklVerifier().verify(read, artifacts)
+    verify_public(read, about.public)
+    for other in (
+        {"root": FieldElement(about.root + 1)},
+        {"context": FieldElement(CONTEXT + 1)},
+        {"blinded_leaf": FieldElement(5)},
+        {"blinded_index": FieldElement(5)},
+    ):
+        claim = {
+            "root": about.root,
+            "blinded_leaf": about.public[-4],
+            "blinded_index": about.public[-3],
+            "context": CONTEXT,
+        } | other
+        expected = membership_public(name, chunk_count=chunks, **claim)
+        with pytest.raises(VerificationError, match="public value"):
+            verify_public(read, expected)
+        with pytest.raises(VerificationError, match="does not verify"):
+            EzklVerifier().verify(replace(read, public=expected), artifacts)
+    assert [path.name for path in (home / "circuits").glob("scratch-*")] == []
