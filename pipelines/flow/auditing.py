@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipelines.flow.publishing import log_id
+from pipelines.flow.catalogue import trusted_keys
+from pipelines.flow.publishing import log_id, outbox
 from pipelines.flow.workspace import Workspace
 from provenance.anchor import Anchor
 from provenance.archive import MAX_ARCHIVE
@@ -16,6 +17,7 @@ from provenance.canonical import digest
 from provenance.envelope import PublicKey
 from provenance.field import Digest
 from provenance.findings import Verdict
+from provenance.log import verify_header
 from provenance.policy import Issuer, Policy, Requirement, Span
 from provenance.proof import ProofVerifier
 from storage.atomic import read_bounded
@@ -23,6 +25,7 @@ from storage.celestia.verifier import CelestiaVerifier
 
 WEEK: Final = 7 * 86400
 MAX_POLICY: Final = 2**22
+OWN: Final = "issuer of this home"
 
 
 def verifiers() -> Verifiers:
@@ -74,10 +77,9 @@ def policy_for(
     ledger = space.ledger
     head = ledger.head()
     block = space.verifier.signed_block(ledger.header(head))
-    chain = (Span(ledger.chain, 1, None),)
     return Policy(
         name=name,
-        issuers=(Issuer(space.issuer.public_key, "issuer of this home", chain),),
+        issuers=_issuers(space),
         logs=(log_id(space),),
         anchors=(Anchor(ledger.kind, ledger.chain, head, block.hash),),
         trusting_seconds=WEEK,
@@ -90,3 +92,16 @@ def policy_for(
         srs=srs,
         verifying_keys=verifying_keys,
     )
+
+
+def _issuers(space: Workspace) -> tuple[Issuer, ...]:
+    """Return the issuer under each of his keys: an old one is good as far as it was used."""
+    chain, newest = space.ledger.chain, space.issuer.public_key
+    last: dict[PublicKey, int] = {}
+    for entry in outbox(space).batches(log_id(space)):
+        sealed = verify_header(entry.header, trusted_keys(space))
+        if entry.height is not None:
+            last[sealed.key] = max(entry.height, last.get(sealed.key, 0))
+    last.pop(newest, None)
+    old = [Issuer(key, OWN, (Span(chain, 1, height),)) for key, height in last.items()]
+    return (Issuer(newest, OWN, (Span(chain, 1, None),)), *old)

@@ -6,6 +6,7 @@ The signed envelopes in `attestations/` are the truth; the registry is an index 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from pipelines.flow.workspace import Workspace
 from provenance.attestation import Attestation, Commitment, verify
@@ -16,7 +17,7 @@ from provenance.errors import MalformedError, UnavailableError
 from provenance.field import Digest
 from provenance.training import Run, RunStart
 from provenance.tree import Chunk
-from storage.atomic import read_bounded, write_atomic
+from storage.atomic import read_bounded, sweep, write_atomic
 from storage.nodes import NodeFile
 
 
@@ -31,10 +32,16 @@ class Version:
 def store(space: Workspace, envelope: bytes) -> Attestation:
     """Return the attestation in `envelope`, once it lies in the home under its digest."""
     item = _verified(envelope, trusted_keys(space))
-    path = space.home.attestations / f"{item.digest.hex()}.json"
+    path = attested(space, item.digest)
     if not path.exists():
+        sweep(path.parent)
         write_atomic(path, envelope)
     return item
+
+
+def attested(space: Workspace, digest: Digest) -> Path:
+    """Return where the envelope with this digest lies."""
+    return space.home.attestations / f"{digest.hex()}.json"
 
 
 def attestations(space: Workspace) -> Iterator[Attestation]:

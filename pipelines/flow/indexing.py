@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipelines.flow.catalogue import attestations
+from pipelines.flow.catalogue import attestations, trusted_keys
 from pipelines.flow.publishing import log_id, outbox
 from pipelines.flow.workspace import Workspace
 from provenance.canonical import digest
@@ -52,7 +52,7 @@ def _documents(space: Workspace) -> Iterator[Document]:
 def _posting(space: Workspace, entry: Entry) -> Posting | None:
     if entry.receipt is None:
         return None
-    header = verify_header(entry.header, (space.issuer.public_key,)).header
+    header = verify_header(entry.header, trusted_keys(space)).header
     posted = [
         Digest(item[5:]) if item[0] == DIGEST else digest(item[5:])
         for item in split_entries(entry.entries)
