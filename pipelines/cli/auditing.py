@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.cli.options import AsJson, Output, pair
-from pipelines.cli.output import Exit, open_space, say
+from pipelines.cli.output import Exit, open_space, say, write_new
 from provenance.errors import MalformedError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def init(
         typer.Option(help="What must hold: CLAIM:SUBJECT:LEVEL; SUBJECT may be *."),
     ] = None,
     monitor: Annotated[
-        list[str] | None, typer.Option(help="A monitor's public key, in hex.")
+        list[str] | None, typer.Option(help="A trusted monitor's public key, in hex.")
     ] = None,
     verifying_key: Annotated[
         list[str] | None, typer.Option(help="A circuit's verifying key, by SHA-256.")
@@ -57,13 +57,13 @@ def init(
     trust_operator: Annotated[
         bool, typer.Option(help="Trust a self-hosted ledger's operator for order.")
     ] = False,
+    force: Annotated[bool, typer.Option(help="Replace a file that is there.")] = False,
     json: AsJson = False,
 ) -> None:
     """Write a policy to start from: this home's issuer and log, anchored at the ledger's head."""
     from pipelines.flow.auditing import policy_for
     from provenance.envelope import PublicKey
     from provenance.field import Digest
-    from storage.atomic import write_atomic
 
     space = open_space(quiet=json)
     made = policy_for(
@@ -76,18 +76,23 @@ def init(
         srs=tuple(map(Digest.parse, srs or ())),
         trust_operator=trust_operator,
     )
-    write_atomic(output, made.encoded)
+    write_new(output, made.encoded, force=force)
     anchor = made.anchors[0]
     document = {
         "written": str(output),
         "issuer key": made.issuers[0].key.hex(),
         "log": made.logs[0].hex(),
         "anchor": f"{anchor.chain} {anchor.height} {anchor.hash.hex()}",
-        "compare": "an auditor gets key, log and anchor by another way, and compares",
+        "compare": COMPARE,
     }
     say(document, as_json=json)
 
 
+COMPARE = (
+    "this file comes from the issuer's own home. Before you trust it, get issuer key, log id and "
+    "anchor by another way (a contract, a letter, a call), and compare: whoever can choose them "
+    "can make any verdict hold"
+)
 DEFAULTS = ("log:*:L1", "dataset:*:L1", "unique:*:L1")
 
 

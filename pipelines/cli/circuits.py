@@ -1,5 +1,8 @@
 """`rootline circuits …`: what can be proved, and keys from source."""
 
+import sys
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +10,7 @@ import typer
 
 from pipelines.cli.options import AsJson
 from pipelines.cli.output import open_space, say, say_table
+from provenance.errors import UnavailableError
 
 group = typer.Typer(help="Circuits: list, show, derive keys from source.", no_args_is_help=True)
 
@@ -18,21 +22,27 @@ def list_all(json: AsJson = False) -> None:
     """List all circuits."""
     from circuits.spec import CIRCUITS
 
-    rows = ((c.name, 2**c.logrows, c.onnx_digest.hex()) for c in CIRCUITS.values())
-    say_table("Circuits", ("circuit", "rows", "ONNX, SHA-256"), rows, as_json=json)
+    rows = ((c.name, 2**c.logrows, c.proof_bytes, c.onnx_digest.hex()) for c in CIRCUITS.values())
+    columns = ("circuit", "rows", "proof bytes", "ONNX, SHA-256")
+    say_table("Circuits", columns, rows, as_json=json)
 
 
 @group.command()
 def show(name: Name, json: AsJson = False) -> None:
-    """Show a circuit's statement, its public values in order, and its digests."""
+    """Show a circuit's statement, its public values in order, its digests and its cost."""
+    from circuits.proving import estimate
     from circuits.spec import circuit
 
-    found = circuit(name)
+    found, cost = circuit(name), estimate(name)
     document = {
         "circuit": found.name,
         "statement": found.statement,
         "public values": list(found.public),
-        "rows": 2**found.logrows,
+        "rows": cost.rows,
+        "proof bytes": found.proof_bytes,
+        "seconds a proof": cost.proof_seconds,
+        "seconds for keys": cost.keys_seconds,
+        "megabytes": round(cost.memory_bytes / 1e6),
         "ONNX": found.onnx_digest.hex(),
         "settings": found.settings_digest.hex(),
     }
@@ -42,21 +52,33 @@ def show(name: Name, json: AsJson = False) -> None:
 @group.command()
 def derive(
     name: Name,
-    srs: Annotated[Path | None, typer.Option(help="A ceremony's SRS file.")] = None,
+    srs: Annotated[
+        Path | None, typer.Option(help="The SRS file to use; else this home's own, INSECURE.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """Make a circuit's verifying key anew from source, and show its digest to compare."""
+    """Make a circuit's verifying key anew from source, and show its digest to compare.
+
+    Works without a home, so that an auditor can compare it with the key that a proof names.
+    """
     from circuits.artifacts import ceremony_srs, derive_verifying_key, local_srs
+    from circuits.proving import estimate
     from circuits.spec import circuit
     from provenance.canonical import digest
 
-    found, home = circuit(name), open_space(quiet=json).home.path
-    typer.echo("about 10 s", err=True)
-    used = ceremony_srs(home, srs) if srs else local_srs(home, found.logrows)
-    key = digest(derive_verifying_key(found, used, home))
+    found = circuit(name)
+    sys.stderr.write(f"{name}: about {estimate(name).keys_seconds:.0f} s\n")
+    with ExitStack() as stack:
+        try:
+            home = open_space(quiet=True).home.path
+        except UnavailableError:
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rootline-")))
+        used = ceremony_srs(home, srs) if srs else local_srs(home, found.logrows)
+        key = digest(derive_verifying_key(found, used, home))
     document = {
         "circuit": found.name,
         "verifying key": key.hex(),
+        "settings": found.settings_digest.hex(),
         "SRS": used.digest.hex(),
         "SRS is": "INSECURE: made on this machine" if used.insecure else "the ceremony's",
     }

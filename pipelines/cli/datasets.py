@@ -24,8 +24,8 @@ from pipelines.cli.reading import (
 )
 
 if TYPE_CHECKING:
+    from pipelines.flow.catalogue import Version
     from pipelines.flow.workspace import Workspace
-    from provenance.dataset import DatasetCommitment
 
 group = typer.Typer(help="Dataset versions: register, list, show, verify.", no_args_is_help=True)
 
@@ -63,9 +63,7 @@ def register(
     made = commit(space, how.of(space.home, paths, dvc_rev), request)
     if publish:
         post(space)
-    document = _document(made.commitment)
-    document["block"] = _block(space, made.commitment) or "waits: `rootline publish` posts it"
-    say(document, as_json=json)
+    say(_document(space, made), as_json=json)
 
 
 @group.command("list")
@@ -86,9 +84,8 @@ def show(label: Label, json: AsJson = False) -> None:
     from pipelines.flow.looking import runs_on
 
     space = open_space(quiet=json)
-    made = find_version(space, label).commitment
-    document = _document(made)
-    document["block"] = _block(space, made) or "waits: `rootline publish` posts it"
+    version = find_version(space, label)
+    made, document = version.commitment, _document(space, version)
     document["versions"] = [v.commitment.version for v in versions(space, made.name)]
     document["runs"] = [start.name for start in runs_on(space, made.digest)]
     say(document, as_json=json)
@@ -159,9 +156,12 @@ def watched(json: AsJson = False) -> None:
     say_table("Watched", ("dataset", "repository", "path"), rows, as_json=json)
 
 
-def _document(made: "DatasetCommitment") -> dict[str, object]:
+def _document(space: "Workspace", version: "Version") -> dict[str, object]:
+    from pipelines.flow.catalogue import attested
+    from pipelines.flow.looking import height_of
     from provenance.schema import type_name
 
+    made = version.commitment
     return {
         "dataset": made.label,
         "commitment": made.digest.hex(),
@@ -174,14 +174,9 @@ def _document(made: "DatasetCommitment") -> dict[str, object]:
         "indexes": [index.to_json() for index in made.indexes],
         "previous": made.previous.hex() if made.previous else None,
         "facts (L0, declared)": dict(made.facts),
+        "envelope": str(attested(space, version.attestation.digest)),
+        "block": height_of(space, version.attestation) or "waits: `rootline publish` posts it",
     }
-
-
-def _block(space: "Workspace", made: "DatasetCommitment") -> int | None:
-    from pipelines.flow.catalogue import find_version
-    from pipelines.flow.looking import height_of
-
-    return height_of(space, find_version(space, made.label).attestation)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.options import AsJson
-from pipelines.cli.output import open_space, say
+from pipelines.cli.output import open_space, read_passphrase, say
 
 registry = typer.Typer(help="The index over this home's statements.", no_args_is_help=True)
 
@@ -23,22 +23,21 @@ def init(
     """Make a home folder with its keys and its ledger; what is there already stays."""
     from pipelines.flow.publishing import log_id
     from pipelines.flow.workspace import PASSPHRASE, Workspace
-    from storage.atomic import read_bounded
     from storage.backup import LOSS
     from storage.home import Home
 
     passphrase = os.environ.get(PASSPHRASE)
     if passphrase_file is not None:
-        passphrase = read_bounded(passphrase_file, 4096).decode().splitlines()[0]
+        passphrase = read_passphrase(passphrase_file)
     space = Workspace.create(home or Home.place(Path.cwd(), os.environ), passphrase)
-    document = {
+    document: dict[str, object] = {
         "home": str(space.home.path),
         "issuer key": space.issuer.public_key.hex(),
         "key id": space.issuer.public_key.key_id,
         "log": log_id(space).hex(),
         "ledger": space.ledger.kind,
         "chain": space.ledger.chain,
-        "keys are sealed": passphrase is not None,
+        "keys are sealed": all(key.is_sealed for key in space.ring.stored()),
         "without a backup": " ".join(LOSS.split()),
     }
     say(document, as_json=json)

@@ -2,20 +2,23 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.options import AsJson
-from pipelines.cli.output import open_space, say, say_table
+from pipelines.cli.output import open_space, read_passphrase, say, say_table, write_new
 from provenance.errors import MalformedError
+
+if TYPE_CHECKING:
+    from pipelines.flow.workspace import Workspace
 
 group = typer.Typer(help="Signing keys and dataset keys.", no_args_is_help=True)
 
 Target = Annotated[Path, typer.Argument(help="The backup file.")]
+BACKUP = "ROOTLINE_BACKUP_PASSPHRASE"
 Passphrase = Annotated[
-    Path | None,
-    typer.Option(help="Its first line seals the backup; or ROOTLINE_BACKUP_PASSPHRASE."),
+    Path | None, typer.Option(help=f"Its first line seals the backup; or {BACKUP}.")
 ]
 
 
@@ -23,63 +26,85 @@ Passphrase = Annotated[
 def show(json: AsJson = False) -> None:
     """List the keys; secret halves are never shown."""
     space = open_space(quiet=json)
+    columns = ("key", "public key", "at rest")
     signing = [
         (f"{k.name}.{k.generation}", k.public_key.hex(), "sealed" if k.is_sealed else "plain")
         for k in space.ring.stored()
     ]
     datasets = [(f"dataset {name}", "secret", "") for name in space.secrets.names()]
-    say_table("Keys", ("key", "public key", "at rest"), [*signing, *datasets], as_json=json)
+    say_table("Keys", columns, [*signing, *datasets], as_json=json)
 
 
 @group.command()
 def rotate(
-    name: Annotated[str, typer.Argument(help="issuer, monitor or operator.")] = "monitor",
+    name: Annotated[str, typer.Argument(help="issuer or monitor.")],
     json: AsJson = False,
 ) -> None:
-    """Make a new key that follows the newest of NAME; the old ones stay."""
+    """Make a new key that follows the newest of NAME; the old ones stay, and so does the log."""
+    from storage.keys import ISSUER, MONITOR
+
     space = open_space(quiet=json)
-    if name in ("issuer", "operator"):
+    if name not in (ISSUER, MONITOR):
         raise MalformedError(
-            f"the {name} key is named in the first header of the log or chain: a new one begins a "
-            "new home; move to it with `rootline init` elsewhere"
+            f"cannot rotate {name!r:.80}: {ISSUER} or {MONITOR}; the operator's key names the chain"
         )
+    words = "name the new key to your auditors: their policies know the old one only"
+    if name == ISSUER:
+        words += f"; {_finished(space)}"
     key = space.ring.rotate(name, space.passphrase)
-    say({"key": name, "public key": key.public_key.hex()}, as_json=json)
+    document = {"key": name, "public key": key.public_key.hex(), "next": words}
+    say(document, as_json=json)
+
+
+def _finished(space: "Workspace") -> str:
+    """Post what the old key has signed, so that nothing by it comes later; say up to where."""
+    from pipelines.flow.publishing import publish
+
+    publish(space)
+    return f"the old one signed nothing after block {space.ledger.head()}"
 
 
 @group.command()
-def backup(file: Target, passphrase_file: Passphrase = None, json: AsJson = False) -> None:
+def backup(
+    file: Target,
+    passphrase_file: Passphrase = None,
+    force: Annotated[bool, typer.Option(help="Replace a file that is there.")] = False,
+    json: AsJson = False,
+) -> None:
     """Write all keys into one sealed file."""
-    from storage.atomic import write_atomic
     from storage.backup import LOSS, Backup
 
     space = open_space(quiet=json)
     passphrase = _passphrase(passphrase_file)
     found = Backup.collect(space.ring, space.secrets, space.passphrase)
-    write_atomic(file, found.seal(passphrase), 0o600)
-    say({"written": str(file), "without it": " ".join(LOSS.split())}, as_json=json)
+    write_new(file, found.seal(passphrase), force=force)
+    document = {
+        "written": str(file),
+        "signing keys": len(found.signing),
+        "dataset keys": len(found.datasets),
+        "without it": " ".join(LOSS.split()),
+    }
+    say(document, as_json=json)
 
 
 @group.command()
 def restore(file: Target, passphrase_file: Passphrase = None, json: AsJson = False) -> None:
     """Put the keys of a backup into this home; keys that are there stay."""
     from storage.atomic import read_bounded
-    from storage.backup import Backup
+    from storage.backup import MAX_BACKUP, Backup
 
     space = open_space(quiet=json)
-    found = Backup.open(read_bounded(file, 2**26), _passphrase(passphrase_file))
+    found = Backup.open(read_bounded(file, MAX_BACKUP), _passphrase(passphrase_file))
     count = found.restore(space.ring, space.secrets, space.passphrase)
     say({"restored": count}, as_json=json)
 
 
 def _passphrase(path: Path | None) -> str:
-    from storage.atomic import read_bounded
-
     if path is not None:
-        return read_bounded(path, 4096).decode().splitlines()[0]
-    named = os.environ.get("ROOTLINE_BACKUP_PASSPHRASE")
+        return read_passphrase(path)
+    named = os.environ.get(BACKUP)
     if not named:
-        raise MalformedError("a backup is sealed: give --passphrase-file")
+        raise MalformedError(f"a backup is sealed: give --passphrase-file, or set {BACKUP}")
     return named
 
 

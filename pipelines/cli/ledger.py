@@ -32,11 +32,12 @@ def status(json: AsJson = False) -> None:
 @group.command()
 def checkpoint(output: Output, json: AsJson = False) -> None:
     """Read the log off the ledger and sign what was seen, with this home's monitor key."""
+    from pipelines.flow.catalogue import trusted_keys
     from pipelines.flow.monitoring import sign_checkpoint
     from storage.atomic import write_atomic
 
     space = open_space(quiet=json)
-    keys = [space.issuer.public_key]
+    keys = trusted_keys(space)
     place = space.genesis.namespace
     seen, data = sign_checkpoint(space.ledger, space.verifier, place, keys, space.monitor)
     write_atomic(output, data)

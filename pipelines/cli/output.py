@@ -96,6 +96,38 @@ def say_table(
     Console().print(table)
 
 
+def write_new(path: Path, data: bytes, *, force: bool) -> None:
+    """Put a file at `path`; one that is there stays, unless it is to be replaced.
+
+    Raises:
+        MalformedError: There is one.
+        UnavailableError: It cannot be written.
+    """
+    from storage.atomic import create_atomic, write_atomic
+
+    if force:
+        write_atomic(path, data)
+    elif not create_atomic(path, data):
+        raise MalformedError(f"{path} is there already: name another file, or give --force")
+
+
+def read_passphrase(path: Path) -> str:
+    """Return the first line of a file, without its end.
+
+    Raises:
+        MalformedError: No such file, or its first line is empty or no text.
+    """
+    from storage.atomic import read_bounded
+
+    try:
+        lines = read_bounded(path, 4096).decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise MalformedError(f"{path}: a passphrase is text in UTF-8") from error
+    if not lines or not lines[0]:
+        raise MalformedError(f"{path}: its first line is the passphrase, and it is empty")
+    return lines[0]
+
+
 def open_space(*, quiet: bool = False) -> "Workspace":
     """Return the workspace of the home that is found from here.
 

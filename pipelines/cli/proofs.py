@@ -1,25 +1,37 @@
 """`rootline prove …` and `rootline verify`: single records, indexes, and zero knowledge."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.options import AsJson, Label, Output
 from pipelines.cli.output import open_space, say
+from pipelines.cli.reading import Format, Null, Reading, Records
 from provenance.errors import MalformedError
+
+if TYPE_CHECKING:
+    from pipelines.flow.checking import Known
 
 group = typer.Typer(help="Prove something about a registered version.", no_args_is_help=True)
 
 Number = Annotated[
     int, typer.Option("--record", min=0, help="The record's running number, from 0.")
 ]
-Files = Annotated[Path, typer.Argument(help="The version's files.")]
+Files = Annotated[list[Path], typer.Argument(help="The version's files.")]
 
 
 @group.command()
 def inclusion(
-    label: Label, path: Files, record: Number, output: Output, json: AsJson = False
+    label: Label,
+    paths: Files,
+    record: Number,
+    output: Output,
+    format: Format = None,  # noqa: A002  # the option's name
+    csv_null: Null = None,
+    records: Records = "rows",
+    json: AsJson = False,
 ) -> None:
     """Show one record in the clear, and that it stands in a version."""
     from pipelines.flow.catalogue import find_version
@@ -27,15 +39,20 @@ def inclusion(
     from provenance.audit.datasets import opened_document
     from provenance.canonical import encode
     from storage.atomic import write_atomic
-    from storage.datasets import open_dataset
 
     space = open_space(quiet=json)
     version = find_version(space, label)
-    dataset = open_dataset(path, schema=version.commitment.schema)
+    made = version.commitment
+    dataset = Reading(made.schema, format, csv_null, records, made.order).open(paths)
     [opening] = open_records(space, version, dataset, [record])
-    write_atomic(output, encode(opened_document(version.commitment.digest, opening)))
-    reveals = "the record itself, and its salt: whoever has both knows it again in any version"
-    say({"written": str(output), "reveals": reveals}, as_json=json)
+    write_atomic(output, encode(opened_document(made.digest, opening)), 0o600)
+    document = {
+        "written": str(output),
+        "dataset": made.label,
+        "reveals": "the record, and its salt: who has both knows the record again in any version",
+        "check": f"rootline verify {output} --about ENVELOPE --key ISSUER",
+    }
+    say(document, as_json=json)
 
 
 @group.command()
@@ -46,20 +63,26 @@ def membership(
     json: AsJson = False,
 ) -> None:
     """Prove in zero knowledge that some record stands in a version; which one stays hidden."""
+    from circuits.proving import estimate
     from pipelines.flow.catalogue import find_version
-    from pipelines.flow.proving import proof_path, prove_membership
+    from pipelines.flow.proving import CIRCUIT, proof_path, prove_membership
     from pipelines.flow.publishing import publish as post
 
     space = open_space(quiet=json)
-    typer.echo("about 5 s for a proof, 15 s more for the circuit's keys the first time", err=True)
-    item, proof = prove_membership(space, find_version(space, label), record)
+    version, cost = find_version(space, label), estimate(CIRCUIT)
+    sys.stderr.write(
+        f"{CIRCUIT}: about {cost.proof_seconds:.0f} s and {cost.memory_bytes / 1e6:.0f} MB; the "
+        f"first time {cost.keys_seconds:.0f} s more for the circuit's keys\n"
+    )
+    item, proof = prove_membership(space, version, record)
     if publish:
         post(space)
     document = {
         "claim": item.subject.hex(),
         "proof": str(proof_path(space, proof.digest.hex())),
         "circuit": proof.circuit,
-        "srs": f"{proof.srs.hex()}: made on this machine, INSECURE, below L4",
+        "verifying key": proof.verifying_key.hex(),
+        "srs": f"{proof.srs.hex()}: made on this machine, INSECURE: below L4",
         "not proved": "anything about a particular record, until the blinded leaf is opened",
     }
     say(document, as_json=json)
@@ -68,28 +91,35 @@ def membership(
 @group.command()
 def exclusion(
     label: Label,
-    path: Files,
+    paths: Files,
     value: Annotated[str, typer.Option(help="The raw value; it is normalised here.")],
     output: Output,
     index: Annotated[int, typer.Option(min=0, help="Which of the version's indexes.")] = 0,
+    format: Format = None,  # noqa: A002  # the option's name
+    csv_null: Null = None,
+    records: Records = "rows",
     json: AsJson = False,
 ) -> None:
     """Prove that a value is absent from an index of a version, or that it is present."""
     from pipelines.flow.catalogue import find_version
     from pipelines.flow.opening import prove_in_index
     from provenance.canonical import encode
+    from provenance.exclusion_proof import AbsenceProof, PresenceProof
     from storage.atomic import write_atomic
-    from storage.datasets import open_dataset
 
     space = open_space(quiet=json)
     version = find_version(space, label)
-    dataset = open_dataset(path, schema=version.commitment.schema)
+    made = version.commitment
+    dataset = Reading(made.schema, format, csv_null, records, made.order).open(paths)
     document = prove_in_index(space, version, dataset, index, value)
-    write_atomic(output, encode(document))
+    write_atomic(output, encode(document), 0o600)
+    proof = AbsenceProof if document["absent"] else PresenceProof
     shown = {
         "written": str(output),
+        "dataset": made.label,
         "value": value,
         "absent": document["absent"],
+        "reveals": proof.from_json(document["proof"]).reveals,
         "level": "L0: that the index holds the dataset's records is only declared",
     }
     say(shown, as_json=json)
@@ -97,22 +127,39 @@ def exclusion(
 
 def verify(
     file: Annotated[Path, typer.Argument(help="An opening, index proof, or membership proof.")],
-    about: Annotated[Path, typer.Option(help="The attestation's envelope that it is about.")],
-    key: Annotated[str, typer.Option(help="The issuer's public key, in hex, from elsewhere.")],
-    claim: Annotated[
-        Path | None, typer.Option(help="For a membership proof: its claim's envelope.")
+    about: Annotated[
+        list[Path] | None, typer.Option(help="Envelope of a commitment or claim it is about.")
     ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="The issuer's public key, in hex, from elsewhere.")
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Take commitments from this bundle; needs --policy.")
+    ] = None,
+    policy: Annotated[Path | None, typer.Option(help="Whose signatures count.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Check one proof alone, against a signed commitment; whether that is published is not seen."""
+    """Check one proof alone; without --about or --bundle against what this home has signed."""
     from pipelines.flow.checking import check_document
-    from provenance.envelope import PublicKey
-    from provenance.field import parse_hex
 
-    if len(key) != 64:
-        raise MalformedError("--key is an ed25519 public key: 64 hex digits")
-    trusted = PublicKey(parse_hex(key, 32))
-    say(check_document(file, about, trusted, claim), as_json=json)
+    known = _known(about or [], key, bundle, policy)
+    say({"holds": True, **check_document(file, known)}, as_json=json)
+
+
+def _known(
+    about: list[Path], key: str | None, bundle: Path | None, policy: Path | None
+) -> "Known":
+    from pipelines.flow.checking import Known
+    from provenance.envelope import PublicKey
+    from provenance.field import Digest
+
+    if bool(about) != (key is not None) or (bundle is None) != (policy is None):
+        raise MalformedError("--about goes with --key, and --bundle with --policy")
+    if bundle is not None and policy is not None:
+        return Known.of_bundle(bundle, policy)
+    if key is not None:
+        return Known.of_envelopes(about, PublicKey(Digest.parse(key)))
+    return Known.of_home(open_space(quiet=True))
 
 
 def add_to(app: typer.Typer) -> None:
