@@ -149,39 +149,35 @@ def receipt(attestation: str, home: HomeResource) -> dg.MaterializeResult[None]:
     )
 
 
-# `partitions_def` on a check is a preview in Dagster; without it the check loads the wrong path.
+# `partitions_def` on a check is a preview in this Dagster; without it a check loads a wrong path.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", dg.PreviewWarning)
-    _on_commitment = dg.asset_check(asset=commitment, partitions_def=VERSIONS, blocking=True)
-    _on_receipt = dg.asset_check(asset=receipt, partitions_def=VERSIONS)
 
+    @dg.asset_check(asset=commitment, partitions_def=VERSIONS, blocking=True)
+    def root_recomputes(
+        context: dg.AssetCheckExecutionContext, commitment: bytes, home: HomeResource
+    ) -> dg.AssetCheckResult:
+        """The node file's leaves, and the snapshot's records read anew, give the committed root."""
+        space = home.space()
+        made = DatasetCommitment.parse(commitment)
+        try:
+            nodes_of(space, made).verify()
+            root = recompute(space, snapshot_of(space, context.partition_key), made)
+            if root != made.root:
+                raise RootMismatchError(root.hex, made.root.hex)
+        except ProvenanceError as error:
+            return dg.AssetCheckResult(passed=False, metadata={"reason": str(error)})
+        return dg.AssetCheckResult(passed=True, metadata={"root": root.hex})
 
-@_on_commitment
-def root_recomputes(
-    context: dg.AssetCheckExecutionContext, commitment: bytes, home: HomeResource
-) -> dg.AssetCheckResult:
-    """The node file's leaves, and the snapshot's records read anew, give the committed root."""
-    space = home.space()
-    made = DatasetCommitment.parse(commitment)
-    try:
-        nodes_of(space, made).verify()
-        root = recompute(space, snapshot_of(space, context.partition_key), made)
-        if root != made.root:
-            raise RootMismatchError(root.hex, made.root.hex)
-    except ProvenanceError as error:
-        return dg.AssetCheckResult(passed=False, metadata={"reason": str(error)})
-    return dg.AssetCheckResult(passed=True, metadata={"root": root.hex})
-
-
-@_on_receipt
-def receipt_verifies(
-    context: dg.AssetCheckExecutionContext, home: HomeResource
-) -> dg.AssetCheckResult:
-    """The receipt proves the posting, against the block that the ledger has now."""
-    space = home.space()
-    try:
-        item = find_version(space, context.partition_key).attestation
-        verify_receipt(space, receipt_of(space, sequence_of(space, item)))
-    except ProvenanceError as error:
-        return dg.AssetCheckResult(passed=False, metadata={"reason": str(error)})
-    return dg.AssetCheckResult(passed=True)
+    @dg.asset_check(asset=receipt, partitions_def=VERSIONS)
+    def receipt_verifies(
+        context: dg.AssetCheckExecutionContext, home: HomeResource
+    ) -> dg.AssetCheckResult:
+        """The receipt proves the posting, against the block that the ledger has now."""
+        space = home.space()
+        try:
+            item = find_version(space, context.partition_key).attestation
+            verify_receipt(space, receipt_of(space, sequence_of(space, item)))
+        except ProvenanceError as error:
+            return dg.AssetCheckResult(passed=False, metadata={"reason": str(error)})
+        return dg.AssetCheckResult(passed=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from pipelines.demo import data, frauds
 from pipelines.demo.frauds import Fraud
 from pipelines.demo.training import train
 from pipelines.flow.auditing import policy_for, verifiers
-from pipelines.flow.catalogue import Version, find_version, nodes_of
+from pipelines.flow.catalogue import Version, find_version, nodes_of, runs
 from pipelines.flow.exporting import Bundle
 from pipelines.flow.monitoring import sign_checkpoint
 from pipelines.flow.opening import prove_in_index
@@ -39,16 +40,27 @@ from storage.datasets import Dataset
 RUN = "cells-logistic"
 LABELS = ("cells@v1", "cells@v2")
 SAMPLES = 3
-REQUIRED = (
-    Requirement("log", "*", Level.L1),
-    Requirement("dataset", LABELS[0], Level.L1),
-    Requirement("dataset", LABELS[1], Level.L1),
-    Requirement("unique", LABELS[1], Level.L1),
-    Requirement("membership", LABELS[1], Level.L1),
-    Requirement("run", RUN, Level.L1),
-    Requirement("order", RUN, Level.L2),
-    Requirement("steps", RUN, Level.L3),
-)
+
+
+def required(run: str) -> tuple[Requirement, ...]:
+    """Return what the demo's policy asks for."""
+    return (
+        Requirement("log", "*", Level.L1),
+        Requirement("dataset", LABELS[0], Level.L1),
+        Requirement("dataset", LABELS[1], Level.L1),
+        Requirement("unique", LABELS[1], Level.L1),
+        Requirement("membership", LABELS[1], Level.L1),
+        Requirement("run", run, Level.L1),
+        Requirement("order", run, Level.L2),
+        Requirement("steps", run, Level.L3),
+    )
+
+
+def free_name(space: Workspace) -> str:
+    """Return a run's name that this home has not announced: the demo can be shown again."""
+    taken = {start.name for start, _ in runs(space)}
+    names = (RUN if number == 1 else f"{RUN}-{number}" for number in count(1))
+    return next(name for name in names if name not in taken)
 
 
 @dataclass
@@ -58,6 +70,7 @@ class Demo:
     space: Workspace
     repository: Path
     console: Console
+    run: str
     timings: list[tuple[str, float, str]] = field(default_factory=list)
 
     @contextmanager
@@ -79,7 +92,7 @@ def show(space: Workspace, console: Console) -> Outcome:
         VerificationError: A fraud was not refused.
         UnavailableError: Something that the demo needs is missing.
     """
-    demo = Demo(space, space.home.path.parent / "repository", console)
+    demo = Demo(space, space.home.path.parent / "repository", console, free_name(space))
     with ThreadPoolExecutor(1) as pool:
         keys = pool.submit(prepare, space)
         table = data.load_table()
@@ -122,7 +135,7 @@ def _snapshot(space: Workspace) -> Dataset:
 def _train(demo: Demo, dataset: Dataset, table: pa.Table) -> Run:
     with demo.step("a run: announced, seed from a later block, trained, registered") as size:
         spec = data.feature_spec(table)
-        run = train(demo.space, RUN, LABELS[1], spec, list(dataset.records()))
+        run = train(demo.space, demo.run, LABELS[1], spec, list(dataset.records()))
         size.append(f"{run.transcript.steps} steps, held-out accuracy {run.metrics['accuracy']}")
         return run
 
@@ -152,7 +165,7 @@ def _export(
         policy = policy_for(
             space,
             name="demo auditor",
-            require=REQUIRED,
+            require=required(demo.run),
             monitors=(space.monitor.public_key,),
             samples=SAMPLES,
             verifying_keys=(proof.verifying_key,),

@@ -4,7 +4,7 @@
 
 A statement is queued first and then takes its place among `attestations/`. A kill in between loses
 nothing: whoever signs or publishes next puts it there. What is in `attestations/` is therefore
-queued, or in a batch.
+queued, or in a batch, and is not queued again.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -78,10 +78,13 @@ def _add(space: Workspace, envelope: bytes) -> Attestation:
         raise MalformedError(
             f"a statement of {len(envelope)} bytes; at most {MAX_ENVELOPE} can be posted: say less"
         )
+    name = digest(envelope).hex()
+    if (space.home.attestations / f"{name}.json").exists():
+        return store(space, envelope)
     folder = _queue(space)
     sweep(folder)
     last = max((int(path.name.partition("-")[0]) for path in waiting(space)), default=0)
-    create_atomic(folder / f"{last + 1:012d}-{digest(envelope).hex()}.json", envelope)
+    create_atomic(folder / f"{last + 1:012d}-{name}.json", envelope)
     return store(space, envelope)
 
 
