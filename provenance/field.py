@@ -7,7 +7,6 @@ A field element is an integer below the order *r*, written as 32 bytes big-endia
 """
 
 import re
-from operator import index
 from typing import Final, Self
 
 from provenance.errors import MalformedError

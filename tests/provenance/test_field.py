@@ -93,8 +93,3 @@ def test_a_long_text_does_not_flood_the_message() -> None:
 def test_zero_is_an_element() -> None:
     assert ZERO == 0
     assert ZERO.encoded == bytes(32)
-
-
-def test_an_element_is_an_integer_and_nothing_that_could_be_cut_to_one() -> None:
-    with pytest.raises(TypeError):
-        FieldElement(1.5)  # type: ignore[arg-type]  # what an untyped caller might do
