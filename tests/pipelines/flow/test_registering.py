@@ -1,0 +1,134 @@
+"""Registering: the same again is found again, and what is taken stays."""
+
+from collections.abc import Callable
+
+import pytest
+
+from pipelines.flow.catalogue import Version, attestations, find_version, nodes_of, versions
+from pipelines.flow.queueing import waiting
+from pipelines.flow.registering import (
+    IndexRequest,
+    Request,
+    commit,
+    recompute,
+    register,
+    sign,
+)
+from pipelines.flow.workspace import Workspace
+from provenance.errors import MalformedError, UnavailableError
+from provenance.features import FeatureField, FeatureSpec
+from tests.pipelines.flow.conftest import INDEXES, SPEC, table
+
+Add = Callable[[str, int], Version]
+
+
+def test_a_version_registered_twice_is_registered_once(space: Workspace, add: Add) -> None:
+    first, again = add("v1", 20), add("v1", 20)
+    assert first.attestation.envelope == again.attestation.envelope
+    assert len(list(attestations(space))) == len(waiting(space)) == 1
+
+
+def test_other_records_under_a_taken_version_are_refused(space: Workspace, add: Add) -> None:
+    first = add("v1", 20)
+    with pytest.raises(MalformedError, match="rows@v1 is registered already, with other records"):
+        add("v1", 21)
+    assert find_version(space, "rows@v1") == first
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request("rows", "v1", INDEXES[:1], SPEC),
+        Request("rows", "v1", INDEXES, SPEC, {"licence": "CC0-1.0"}),
+    ],
+)
+def test_other_claims_under_a_taken_version_are_refused(
+    space: Workspace, add: Add, request_: Request
+) -> None:
+    add("v1", 20)
+    with pytest.raises(MalformedError, match="registered already, with other indexes or facts"):
+        register(space, table(20), request_)
+
+
+def test_versions_follow_each_other(space: Workspace, add: Add) -> None:
+    first, second, third = (add(f"v{n}", 20 + n) for n in range(3))
+    assert first.commitment.previous is None
+    assert second.commitment.previous == first.commitment.digest
+    assert third.commitment.previous == second.commitment.digest
+    assert versions(space, "rows") == (first, second, third)
+    assert find_version(space, "rows") == third
+
+
+def test_the_same_records_under_a_new_version_have_the_same_root(add: Add) -> None:
+    first, second = add("v1", 20), add("v2", 20)
+    assert first.commitment.root == second.commitment.root
+    assert first.commitment.digest != second.commitment.digest
+
+
+def test_what_was_read_before_another_version_was_signed_is_not_signed(space: Workspace) -> None:
+    late = commit(space, table(20), Request("rows", "v1"))
+    register(space, table(21), Request("rows", "v2"))
+    with pytest.raises(UnavailableError, match="another version was registered while rows@v1"):
+        sign(space, late)
+    assert [v.commitment.version for v in versions(space, "rows")] == ["v2"]
+
+
+def test_indexes_and_features_stand_in_the_commitment(add: Add) -> None:
+    made = add("v1", 20).commitment
+    assert [(i.normaliser, i.keys, i.without) for i in made.indexes] == [
+        ("exact/1", 20, 0),
+        ("text-nfkc-casefold/1", 20, 0),
+    ]
+    assert made.features == SPEC
+
+
+@pytest.mark.parametrize(
+    ("indexes", "features", "words"),
+    [
+        ((IndexRequest("exact/1", "name"),), None, "exact/1"),
+        ((IndexRequest("text-nfkc-casefold/1", "nmae"),), None, "no field 'nmae'"),
+        ((IndexRequest("text-nfkc-casefold/1", "a"),), None, "'a' is no string"),
+        ((), FeatureSpec((FeatureField("name", 0),), None), "'name' is no numeric field"),
+    ],
+)
+def test_what_cannot_be_committed_is_refused_before_a_record_is_read(
+    space: Workspace,
+    indexes: tuple[IndexRequest, ...],
+    features: FeatureSpec | None,
+    words: str,
+) -> None:
+    with pytest.raises(MalformedError, match=words):
+        commit(space, table(20), Request("rows", "v1", indexes, features))
+    assert not list(space.home.nodes.iterdir())
+
+
+def test_the_root_is_computed_anew_from_the_records(space: Workspace, add: Add) -> None:
+    made = add("v1", 20).commitment
+    assert recompute(space, table(20), made) == made.root
+    assert recompute(space, table(20, first=1), made) != made.root
+    nodes_of(space, made).verify()
+
+
+def test_names_that_are_not_here_are_told_apart_from_what_is_no_name(space: Workspace) -> None:
+    with pytest.raises(UnavailableError, match="no dataset rows@v1 here"):
+        find_version(space, "rows@v1")
+    with pytest.raises(MalformedError, match="no name@version"):
+        find_version(space, "Rows@v1")
+
+
+def test_an_attestation_under_another_name_is_refused(space: Workspace, add: Add) -> None:
+    add("v1", 20)
+    [path] = space.home.attestations.glob("*.json")
+    path.rename(path.with_name("0" * 64 + ".json"))
+    with pytest.raises(MalformedError, match="another file was put here"):
+        find_version(space, "rows@v1")
+
+
+def test_a_changed_attestation_is_refused_though_it_was_verified_before(
+    space: Workspace, add: Add
+) -> None:
+    add("v1", 20)
+    [path] = space.home.attestations.glob("*.json")
+    path.write_bytes(path.read_bytes().replace(b'"sig":"', b'"sig":"A', 1))
+    with pytest.raises(MalformedError):
+        find_version(space, "rows@v1")
