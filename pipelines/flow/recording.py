@@ -23,6 +23,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import file_digest
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -83,7 +84,7 @@ class Run:
         self._version = find_version(self._space, train)
         self._rules = (sampler, optimiser, initial)
         self._name, self._base = name, base
-        self._hyperparameters: JsonObject = dict(hyperparameters)
+        self._hyperparameters = _plain_object(hyperparameters)
         self._steps: list[Step] = []
         self._began = _now()
 
@@ -121,7 +122,10 @@ class Run:
         return plan(self.seed, self._version.commitment.records, self._hyperparameters)
 
     def begin(self, state: object) -> None:
-        """Record the initial state; by rule zeros/1 it is recorded by the first step unasked.
+        """Record the initial state, before the first step.
+
+        Without it the first step records what the rule zeros/1 says, or for `external/1` that
+        nothing is known of it.
 
         Raises:
             MalformedError: It is recorded already, or is no state of the run's form.
@@ -145,17 +149,18 @@ class Run:
         if not self._steps and not hasattr(self, "_initial"):
             self.begin(self._first_state(state))
         before = self._steps[-1].after if self._steps else self._initial
-        indexes = tuple(record_index(self._table, number) for number in batch)
+        numbers = [int(number) for number in batch]
+        indexes = tuple(record_index(self._table, number) for number in numbers)
         line, after = self._commit(state)
         dataset = self._version.commitment.digest
         self._steps.append(Step(len(self._steps), before, after, dataset, indexes))
-        self._write({"batch": [int(number) for number in batch], **line})
+        self._write({"batch": numbers, **line})
 
-    def finish(self, model: bytes | None, metrics: Mapping[str, Json]) -> RunStatement:
+    def finish(self, model: bytes | Path | None, metrics: Mapping[str, Json]) -> RunStatement:
         """Register the run: its transcript, its final state, its metrics.
 
         Args:
-            model: The trained model's bytes, of which only the digest is told; or None.
+            model: The trained model's bytes or its file, of which only the digest is told; or None.
             metrics: Declared values, such as the accuracy on held-out records.
 
         Raises:
@@ -175,8 +180,8 @@ class Run:
             transcript=transcript,
             initial=self._initial,
             final=self._steps[-1].after,
-            metrics=dict(metrics),
-            model=digest(model) if model is not None else None,
+            metrics=_plain_object(metrics),
+            model=_model_digest(model),
             started_at=self._began,
             ended_at=_now(),
             challenge_height=1,
@@ -234,6 +239,8 @@ class Run:
     def _first_state(self, state: object) -> object:
         if self._rules[2] == INITIAL:
             return (0,) * len(_integers(state))
+        if self._rules[2] == EXTERNAL and self.start.state == "bytes/1":
+            return b""  # whatever it was: nobody can run the first step again anyhow
         raise MalformedError(f"run {self._name}: call `begin` with the initial state before a step")
 
     def _commit(self, state: object) -> tuple[JsonObject, Digest]:
@@ -344,6 +351,33 @@ def _lines(path: Path) -> Iterator[tuple[tuple[int, ...], State]]:
 def _whole_lines(path: Path) -> list[bytes]:
     """Return the lines that were written to their end; a killed script may leave half a line."""
     return read_bounded(path, MAX_STEPS_FILE).split(b"\n")[:-1]
+
+
+def _plain_object(members: Mapping[str, object]) -> dict[str, Json]:
+    return {str(name): _plain(value) for name, value in members.items()}
+
+
+def _plain(value: Any) -> Json:  # noqa: ANN401  # numpy's numbers and arrays are taken too
+    """Return a declared value as JSON holds it."""
+    if isinstance(value, Mapping):
+        return _plain_object(value)
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise MalformedError(f"a declared value is a number, text or a list, not {value!r:.80}")
+
+
+def _model_digest(model: bytes | Path | None) -> Digest | None:
+    if not isinstance(model, Path):
+        return None if model is None else digest(model)
+    try:
+        with model.open("rb") as file:
+            return Digest(file_digest(file, "sha256").digest())
+    except OSError as error:
+        raise MalformedError(f"{model}: {error.strerror}: name the model's file") from error
 
 
 def _check_below(name: str, height: int, named: int) -> None:
