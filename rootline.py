@@ -14,6 +14,7 @@ one), unless a `Workspace` is given as `space`.
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,18 +22,36 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipelines.flow.auditing import Audited
+    from pipelines.flow.bundling import Wanted
     from pipelines.flow.catalogue import Version
     from pipelines.flow.publishing import Posted
-    from pipelines.flow.recording import Run
+    from pipelines.flow.recording import Run as Recording
     from pipelines.flow.registering import IndexRequest
     from pipelines.flow.workspace import Workspace
     from provenance.attestation import Attestation
+    from provenance.canonical import Json
     from provenance.features import FeatureSpec
+    from provenance.field import Digest
     from provenance.proof import Proof
     from provenance.schema import Schema
     from storage.datasets import Dataset
+    from storage.home import Home
 
-__all__ = ["Run", "audit", "open_space", "prove", "publish", "register", "verify"]
+__all__ = [
+    "Home",
+    "IndexRequest",
+    "Run",
+    "Schema",
+    "Wanted",
+    "Workspace",
+    "audit",
+    "export",
+    "open_space",
+    "prove",
+    "publish",
+    "register",
+    "verify",
+]
 
 
 def open_space(path: Path | str | None = None) -> Workspace:
@@ -114,19 +133,61 @@ def prove(
 
 
 def verify(
-    document: Path | str, *, about: Path | str, key: bytes, claim: Path | str | None = None
+    document: Path | str,
+    *,
+    about: Sequence[Path | str] = (),
+    key: bytes | None = None,
+    bundle: Path | str | None = None,
+    policy: Path | str | None = None,
+    space: Workspace | None = None,
 ) -> dict[str, object]:
-    """Return what one proof shows about the signed commitment `about`, and what it does not.
+    """Return what one proof shows about a signed commitment, and what it does not prove.
+
+    Args:
+        document: An opened record, an index proof, or a membership proof.
+        about: Envelopes of the commitment (and of the claim, for a membership proof), with `key`.
+        key: The issuer's public key, 32 bytes, from elsewhere.
+        bundle: Take the commitments from this bundle, with `policy`.
+        policy: Whose signatures count in the bundle.
+        space: Without any of these: the home whose own commitments are believed.
 
     Raises:
         MalformedError: A file is not what it must be.
         VerificationError: The proof does not fit the commitment, or another key signed it.
+        UnavailableError: The commitment is not among those given.
     """
-    from pipelines.flow.checking import check_document
+    from pipelines.flow.checking import Known, check_document
     from provenance.envelope import PublicKey
 
-    named = Path(claim) if claim is not None else None
-    return check_document(Path(document), Path(about), PublicKey(key), named)
+    if bundle is not None and policy is not None:
+        known = Known.of_bundle(Path(bundle), Path(policy))
+    elif key is not None:
+        known = Known.of_envelopes(map(Path, about), PublicKey(key))
+    else:
+        known = Known.of_home(space or open_space())
+    return check_document(Path(document), known)
+
+
+def export(
+    output: Path | str, *names: str, space: Workspace | None = None, wanted: Wanted | None = None
+) -> int:
+    """Write an evidence bundle, and return how many bytes it has.
+
+    Args:
+        output: The file.
+        names: Versions whose chunk tables go in; every version's, if none is named.
+        space: Where to work; by default the home found from the current folder.
+        wanted: More than the log, its receipts and proofs: opened records, steps, checkpoints.
+    """
+    from dataclasses import replace
+
+    from pipelines.flow.bundling import Wanted, bundle
+    from storage.atomic import write_atomic
+
+    asked = replace(wanted or Wanted(), names=names) if names else wanted or Wanted()
+    data = bundle(space or open_space(), asked).seal()
+    write_atomic(Path(output), data)
+    return len(data)
 
 
 def audit(bundle: Path | str, policy: Path | str) -> Audited:
@@ -136,10 +197,66 @@ def audit(bundle: Path | str, policy: Path | str) -> Audited:
     return audit_file(Path(bundle), Path(policy))
 
 
-def __getattr__(name: str) -> object:
-    """Load `Run` when it is first used."""
-    if name == "Run":
-        from pipelines.flow.recording import Run
+def Run(  # noqa: N802  # it gives a Run, and reads as one
+    name: str,
+    *,
+    train: str,
+    hyperparameters: Mapping[str, Json] | None = None,
+    sampler: str = "external/1",
+    optimiser: str = "external/1",
+    initial: str = "external/1",
+    base: Digest | None = None,
+    space: Workspace | None = None,
+) -> Recording:
+    """Return a run to record: `with rootline.Run(…) as run:`, `run.step(…)`, `run.finish(…)`.
 
-        return Run
-    raise AttributeError(f"module 'rootline' has no attribute {name!r}")
+    The run is announced when the block begins, and registered by `finish`. A script that dies in
+    between leaves a run that is reported as unfinished.
+
+    Args:
+        name: The run's name.
+        train: The dataset version that it trains on, name@version.
+        hyperparameters: Declared values; they are published.
+        sampler: What chose the batches: a rule that auditors can run again, or `external/1`.
+        optimiser: What made a step, likewise. With `external/1` a state is bytes, an array, or a
+            mapping or sequence of arrays, and no auditor can run a step again (L1).
+        initial: Where the first state came from, likewise.
+        base: Digest of the base model's run statement, if there is one.
+        space: Where to work; by default the home found from the current folder.
+
+    Raises:
+        UnavailableError: There is no home, or no such version in it.
+    """
+    from pipelines.flow.recording import Run as Recorded
+
+    return Recorded(
+        name,
+        train=train,
+        hyperparameters=hyperparameters or {},
+        space=space,
+        sampler=sampler,
+        optimiser=optimiser,
+        initial=initial,
+        base=base,
+    )
+
+
+_LAZY = {
+    "Home": "storage.home",
+    "IndexRequest": "pipelines.flow.registering",
+    "Schema": "provenance.schema",
+    "Wanted": "pipelines.flow.bundling",
+    "Workspace": "pipelines.flow.workspace",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a type when it is first used."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'rootline' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Return the names that users call."""
+    return sorted(__all__)

@@ -1,33 +1,53 @@
 """`rootline publish`, `export` and `inspect`: towards the ledger, and towards an auditor."""
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.options import AsJson, Output, pair
 from pipelines.cli.output import open_space, say, say_table
+from pipelines.cli.reading import Format, Null, Reading, Records
 from provenance.errors import MalformedError
 
+if TYPE_CHECKING:
+    from pipelines.flow.workspace import Workspace
+    from storage.datasets import Dataset
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Versions whose chunk tables go in; all, if none is named."),
+]
 Opened = Annotated[
     list[str] | None, typer.Option("--open", help="A record in the clear: NAME@V:NUMBER.")
 ]
 FilesOf = Annotated[
     list[str] | None, typer.Option("--files", help="A version's files: NAME@V=PATH.")
 ]
+MAX_DOCUMENT = 2**24
 
 
 def publish(json: AsJson = False) -> None:
     """Post everything that waits, and verify every receipt before it is stored."""
     from pipelines.flow.publishing import publish as post
 
-    posted = post(open_space(quiet=json))
-    rows = ((p.header.sequence, p.header.entries, p.receipt.height) for p in posted)
-    say_table("Posted", ("batch", "entries", "block"), rows, as_json=json)
+    rows = [
+        (
+            p.header.sequence,
+            p.header.entries + (p.header.statement is not None),
+            p.receipt.height,
+            f"{p.receipt.ledger}, {len(p.receipt.encoded)} bytes, verified",
+        )
+        for p in post(open_space(quiet=json))
+    ]
+    columns = ("batch", "statements", "block", "receipt")
+    say_table("Posted" if rows else "Nothing waited", columns, rows, as_json=json)
 
 
 def export(
     output: Output,
+    names: Names = None,
     files: FilesOf = None,
     opened: Opened = None,
     run: Annotated[
@@ -41,39 +61,91 @@ def export(
     above: Annotated[
         int | None, typer.Option(help="The auditor's anchor, where it is below the receipts.")
     ] = None,
+    format: Format = None,  # noqa: A002  # the option's name
+    csv_null: Null = None,
+    records: Records = "rows",
     json: AsJson = False,
 ) -> None:
     """Write all that an auditor needs into one file: log, receipts, proofs, opened records."""
     from pipelines.flow.bundling import Wanted, bundle
+    from pipelines.flow.queueing import waiting
     from storage.atomic import read_bounded, write_atomic
 
     space = open_space(quiet=json)
+    how = Reading(None, format, csv_null, records)
     wanted = Wanted(
-        files={label: Path(path) for label, path in _pairs(files, "=", "NAME@V=PATH")},
+        names=tuple(names or ()),
+        files=_files(space, how, _pairs(files, "=", "NAME@V=PATH")),
         records=[(label, _number(n)) for label, n in _pairs(opened, ":", "NAME@V:NUMBER")],
         runs=tuple(run or ()),
         samples=samples,
-        exclusions=[read_bounded(path, 2**24) for path in exclusion or ()],
-        checkpoints=[read_bounded(path, 2**24) for path in checkpoint or ()],
+        exclusions=[read_bounded(path, MAX_DOCUMENT) for path in exclusion or ()],
+        checkpoints=[read_bounded(path, MAX_DOCUMENT) for path in checkpoint or ()],
         above=above,
     )
     made = bundle(space, wanted)
     data = made.seal()
     write_atomic(output, data)
-    say({"written": str(output), "bytes": len(data), "members": len(made.members)}, as_json=json)
+    document: dict[str, object] = {
+        "written": str(output),
+        "bytes": len(data),
+        "members": len(made.members),
+        "records in the clear": len(wanted.records),
+    }
+    if waits := len(waiting(space)):
+        document["not posted yet"] = f"{waits} statements: `rootline publish`, then export again"
+    say(document, as_json=json)
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="An evidence bundle.")], json: AsJson = False
+    file: Annotated[Path, typer.Argument(help="An evidence bundle.")],
+    members: Annotated[bool, typer.Option(help="List every member.")] = False,
+    json: AsJson = False,
 ) -> None:
-    """Show what is in a bundle; nothing of it is checked but its form."""
+    """Show what a bundle says that it holds; nothing is believed, only its form is checked."""
     from provenance.archive import MAX_ARCHIVE
     from provenance.evidence import read
     from storage.atomic import read_bounded
 
     bundle = read(read_bounded(file, MAX_ARCHIVE))
-    rows = ((path, len(data)) for path, data in sorted(bundle.members.items()))
-    say_table(f"{file.name}: not verified", ("member", "bytes"), rows, as_json=json)
+    kinds = Counter(path.partition("/")[0] for path in bundle.members)
+    sizes: Counter[str] = Counter()
+    for path, data in bundle.members.items():
+        sizes[path.partition("/")[0]] += len(data)
+    document: dict[str, object] = {
+        "file": str(file),
+        "verified": "nothing: `rootline audit` does that, under a policy",
+        "members": {kind: f"{kinds[kind]}, {sizes[kind]} bytes" for kind in sorted(kinds)},
+        "claims to speak of": sorted(map(_claimed, bundle.under("attestations").values())),
+    }
+    if members:
+        document["paths"] = {path: len(data) for path, data in sorted(bundle.members.items())}
+    say(document, as_json=json)
+
+
+def _claimed(data: bytes) -> str:
+    from provenance.envelope import parse
+    from provenance.errors import ProvenanceError
+    from provenance.statement import parse as statement
+
+    try:
+        found = statement(parse(data).payload)
+    except ProvenanceError as error:
+        return f"unreadable: {error}"
+    return f"{found.kind} {found.name}"
+
+
+def _files(space: "Workspace", how: Reading, named: list[tuple[str, str]]) -> "dict[str, Dataset]":
+    from dataclasses import replace
+
+    from pipelines.flow.catalogue import find_version
+
+    found: dict[str, Dataset] = {}
+    for label, path in named:
+        made = find_version(space, label).commitment
+        read = replace(how, schema=made.schema, order=made.order)
+        found[made.label] = read.open([Path(path)])
+    return found
 
 
 def _pairs(texts: list[str] | None, separator: str, what: str) -> list[tuple[str, str]]:
@@ -81,8 +153,8 @@ def _pairs(texts: list[str] | None, separator: str, what: str) -> list[tuple[str
 
 
 def _number(text: str) -> int:
-    if not text.isdecimal():
-        raise MalformedError(f"{text!r} is no record number: they count from 0")
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise MalformedError(f"{text!r:.80} is no record number: they count from 0")
     return int(text)
 
 

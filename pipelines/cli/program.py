@@ -24,11 +24,14 @@ FULL: Final = "cannot be written: the disk, quota or size limit is full; free sp
 class Program(TyperGroup):
     """The program `rootline`."""
 
-    def main(  # type: ignore[override]  # Typer's own parameters are passed on as they are
-        self, args: Sequence[str] | None = None, *_: object, **extra: Any
+    def main(  # type: ignore[explicit-override]  # Python 3.11 has no override
+        self,
+        *args: Any,  # noqa: ANN401  # Typer's own parameters, passed on as they are
+        **extra: Any,  # noqa: ANN401  # likewise
     ) -> NoReturn:
         """Run one command, and exit with its code."""
-        words = list(sys.argv[1:] if args is None else args)
+        given: Sequence[str] | None = args[0] if args else extra.pop("args", None)
+        words = list(sys.argv[1:] if given is None else given)
         as_json = "--json" in words
         try:
             code = self._run(words, extra)
@@ -49,7 +52,7 @@ class Program(TyperGroup):
             code = Exit.UNKNOWN
         sys.exit(code)
 
-    def invoke(self, ctx: typer.Context) -> Any:  # noqa: ANN401  # whatever the command returns
+    def invoke(self, ctx: Any) -> Any:  # type: ignore[explicit-override]  # noqa: ANN401  # as above; Typer's
         """Run the command that was named; Ctrl-C says that nothing is lost."""
         try:
             return super().invoke(ctx)

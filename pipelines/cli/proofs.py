@@ -146,9 +146,7 @@ def verify(
     say({"holds": True, **check_document(file, known)}, as_json=json)
 
 
-def _known(
-    about: list[Path], key: str | None, bundle: Path | None, policy: Path | None
-) -> "Known":
+def _known(about: list[Path], key: str | None, bundle: Path | None, policy: Path | None) -> "Known":
     from pipelines.flow.checking import Known
     from provenance.envelope import PublicKey
     from provenance.field import Digest

@@ -1,6 +1,6 @@
 """`rootline run …`: training runs, finished or not, and a run around any command.
 
-    rootline run --name cells-forest --train cells@v2 --out model.bin -- python train.py
+rootline run --name cells-forest --train cells@v2 --out model.bin -- python train.py
 """
 
 import os
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -23,7 +23,11 @@ COMMAND = "record"
 class _Runs(TyperGroup):
     """`run … -- COMMAND` means `run record … -- COMMAND`."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(  # type: ignore[explicit-override]  # Python 3.11 has no override
+        self,
+        ctx: Any,  # noqa: ANN401  # its type has moved from package to package
+        args: list[str],
+    ) -> list[str]:
         if "--" in args and args[0] not in self.commands:
             args = [COMMAND, *args]
         return super().parse_args(ctx, args)
@@ -44,7 +48,9 @@ def record(
     out: Annotated[
         list[Path] | None, typer.Option(help="A file that the command writes: the final state.")
     ] = None,
-    param: Annotated[list[str] | None, typer.Option(help="A hyperparameter, published: NAME=VALUE.")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(help="A hyperparameter, published: NAME=VALUE.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Announce a run, run COMMAND, and register what it wrote; its steps stay unseen (L1)."""
@@ -53,16 +59,22 @@ def record(
     declared = dict(pair(text, "=", "NAME=VALUE") for text in param or ())
     outputs = out or []
     space = open_space(quiet=json)
-    rules = {"sampler": EXTERNAL, "optimiser": EXTERNAL, "initial": EXTERNAL}
-    with Run(name, train=train, hyperparameters=declared, space=space, **rules) as run:
+    with Run(
+        name,
+        train=train,
+        hyperparameters=declared,
+        space=space,
+        sampler=EXTERNAL,
+        optimiser=EXTERNAL,
+        initial=EXTERNAL,
+    ) as run:
         run.begin(b"")
         code = _call(command, run.seed.hex(), quiet=json)
         if code:
             sys.stderr.write(f"rootline: the command ended with {code}: run {name} is unfinished\n")
             raise typer.Exit(Exit.FAILS)
         run.step((), {str(path): _digest(path) for path in outputs})
-        model = outputs[0].read_bytes() if len(outputs) == 1 else None
-        made = run.finish(model, {})
+        made = run.finish(outputs[0] if len(outputs) == 1 else None, {})
     document = {
         "run": name,
         "start": run.start.digest.hex(),
