@@ -78,6 +78,8 @@ class Header:
             raise MalformedError("header: a later header names its log and the header before")
         if (self.blob is None) != (self.entries == 0):
             raise MalformedError("header: a blob of entries is named exactly when there are some")
+        if self.statement == b"":
+            raise MalformedError("header: a statement that is there has bytes")
         if not self.entries and self.root != rfc9162.root([]):
             raise MalformedError("header: without entries the root is the empty tree's")
 

@@ -35,6 +35,11 @@ class Span:
     first: int
     last: int | None
 
+    def __post_init__(self) -> None:
+        """Raise MalformedError where the heights run backwards."""
+        if self.last is not None and self.last < self.first:
+            raise MalformedError(f"policy: a key is good from {self.first} to {self.last}")
+
     def holds(self, chain: str, height: int) -> bool:
         """Return whether the block at `height` of `chain` lies within."""
         return (

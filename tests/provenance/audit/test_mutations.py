@@ -58,7 +58,8 @@ def flipped(value: Any) -> Any:
             return {**value, "surplus": 1}
         case list():
             return [*value, 1]
-    raise TypeError(value)
+        case _:
+            raise TypeError(value)
 
 
 def mutations(name: str, data: bytes) -> Iterator[Mutation]:
