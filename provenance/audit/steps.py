@@ -247,9 +247,9 @@ def _check_neighbours(replay: _Replay, number: int, sample: Sample, step: Step) 
 
 def _rows(replay: _Replay, step: Step, openings: Sequence[Opening]) -> list[tuple[int, ...]]:
     spec = replay.dataset.features
-    if spec is None:
+    if spec is None or spec.label is None:
         raise UnavailableError(
-            "the dataset commits to no features, so its steps cannot be replayed"
+            "the dataset commits to no features with a label, so its steps cannot be replayed"
         )
     if tuple(opening.path.index for opening in openings) != step.batch:
         raise VerificationError(f"step {step.number}: other records are opened than its batch's")
