@@ -2,8 +2,8 @@
 
     cells@v1 ──previous (L1)──▶ cells@v2 ──train (L2)──▶ cells-logistic
 
-An edge is worth what was found about it; an edge about which nothing was found is `unknown`, and one
-whose other end is not in the evidence ends at that commitment's digest.
+An edge is worth what was found about it; an edge about which nothing was found is `unknown`, and
+one whose other end is not in the evidence ends at that commitment's digest.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

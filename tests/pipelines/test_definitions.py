@@ -151,7 +151,8 @@ def night(instance: dg.DagsterInstance, home: HomeResource) -> list[Any]:
         scheduled_execution_time=datetime(2026, 1, 1, 3, tzinfo=UTC),
         resources={"home": home},
     )
-    return list(nightly(context))
+    requested: Any = nightly(context)
+    return list(requested)
 
 
 @pytest.mark.usefixtures("watched")
