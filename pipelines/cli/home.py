@@ -1,13 +1,14 @@
 """`rootline init`, `registry rebuild` and `dev`: the home folder."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipelines.cli.options import AsJson
-from pipelines.cli.output import open_space, read_passphrase, say
+from pipelines.cli.output import Exit, open_space, read_passphrase, say
 
 registry = typer.Typer(help="The index over this home's statements.", no_args_is_help=True)
 
@@ -56,15 +57,15 @@ def rebuild(json: AsJson = False) -> None:
 
 def dev(port: Annotated[int, typer.Option(help="Port on loopback.")] = 3000) -> None:
     """Open the flow in Dagster's web interface, everything it writes inside the home."""
-    import sys
-
+    from pipelines.cli.serving import serve
     from pipelines.running import prepare_dagster
 
-    space = open_space()
+    space = open_space(quiet=True)
     prepare_dagster(space.home)
-    program = str(Path(sys.executable).with_name("dagster"))
-    words = ["dagster", "dev", "-m", "pipelines.definitions", "-h", "127.0.0.1", "-p", str(port)]
-    os.execv(program, words)  # noqa: S606  # Dagster takes this process's place, signals and all
+    words = ("dev", "-m", "pipelines.definitions", "-h", "127.0.0.1", "-p", str(port))
+    environ = {**os.environ, **space.home.environment()}
+    code = serve([sys.executable, "-m", "dagster", *words], environ)
+    raise typer.Exit(Exit.UNKNOWN if code else Exit.DONE)
 
 
 def add_to(app: typer.Typer) -> None:

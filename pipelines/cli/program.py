@@ -42,6 +42,9 @@ class Program(TyperGroup):
         except ProvenanceError as error:
             say_error(error, as_json=as_json)
             code = exit_code(error)
+        except ModuleNotFoundError as error:
+            say_error(_missing(error), as_json=as_json)
+            code = Exit.UNKNOWN
         except BrokenPipeError:
             code = _closed()
         except OSError as error:
@@ -79,6 +82,13 @@ def _say_usage(error: Exception, *, as_json: bool) -> Exit:
     path = context.command_path if context else "rootline"
     say_error(MalformedError(f"{formatted.rstrip('.')}: see `{path} --help`"), as_json=as_json)
     return Exit.UNUSABLE
+
+
+def _missing(error: ModuleNotFoundError) -> UnavailableError:
+    name = (error.name or "").partition(".")[0]
+    return UnavailableError(
+        f"{name} is not installed: pip install 'rootline-provenance[all]' has everything"
+    )
 
 
 def _told(error: OSError) -> UnavailableError:
