@@ -1,5 +1,8 @@
 """What came from what, and what it is worth."""
 
+from dataclasses import replace
+
+from provenance.field import Digest
 from provenance.findings import Edge, Level, Outcome
 from provenance.lineage import mermaid
 from tests.provenance.world import build
@@ -18,6 +21,14 @@ def test_an_edge_about_which_nothing_was_found_is_unknown() -> None:
     world = build(seed=lambda _: b"\7" * 32)
     [train] = [edge for edge in world.audit().edges if edge.role == "train"]
     assert train.level is None
+
+
+def test_a_base_model_is_declared_and_its_digest_stands_for_it() -> None:
+    base = Digest(b"\5" * 32)
+    world = build(start=lambda start: replace(start, base=base))
+    policy = replace(world.policy, models=(base,))
+    [edge] = [edge for edge in world.audit(policy).edges if edge.role == "base model"]
+    assert (edge.source, edge.level) == (f"{base.hex()[:16]}…", Level.L0)
 
 
 def test_a_graph_is_drawn_with_its_levels() -> None:
