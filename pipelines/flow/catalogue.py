@@ -17,7 +17,7 @@ from provenance.errors import MalformedError, UnavailableError
 from provenance.field import Digest
 from provenance.training import Run, RunStart
 from provenance.tree import Chunk
-from storage.atomic import read_bounded, sweep, write_atomic
+from storage.atomic import read_bounded, write_atomic
 from storage.nodes import NodeFile
 
 
@@ -29,12 +29,16 @@ class Version:
     commitment: DatasetCommitment
 
 
+def own(space: Workspace, envelope: bytes) -> Attestation:
+    """Return the attestation in `envelope`, signed by a key of this home, or raise."""
+    return _verified(envelope, trusted_keys(space))
+
+
 def store(space: Workspace, envelope: bytes) -> Attestation:
     """Return the attestation in `envelope`, once it lies in the home under its digest."""
-    item = _verified(envelope, trusted_keys(space))
+    item = own(space, envelope)
     path = attested(space, item.digest)
     if not path.exists():
-        sweep(path.parent)
         write_atomic(path, envelope)
     return item
 

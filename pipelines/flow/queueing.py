@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pipelines.flow.catalogue import store
+from pipelines.flow.catalogue import own, store
 from pipelines.flow.workspace import Workspace
 from provenance.attestation import Attestation
 from provenance.canonical import digest
@@ -35,7 +35,10 @@ def signing(space: Workspace) -> Iterator[Add]:
     Raises:
         UnavailableError: Another process signs and does not end.
     """
-    with locked(_queue(space) / "lock"):
+    folder = _queue(space)
+    with locked(folder / "lock"):
+        sweep(folder)
+        sweep(space.home.attestations)
         settle(space)
         yield lambda envelope: _add(space, envelope)
 
@@ -78,11 +81,10 @@ def _add(space: Workspace, envelope: bytes) -> Attestation:
         raise MalformedError(
             f"a statement of {len(envelope)} bytes; at most {MAX_ENVELOPE} can be posted: say less"
         )
-    name = digest(envelope).hex()
+    name = own(space, envelope).digest.hex()
     if (space.home.attestations / f"{name}.json").exists():
         return store(space, envelope)
     folder = _queue(space)
-    sweep(folder)
     last = max((int(path.name.partition("-")[0]) for path in waiting(space)), default=0)
     create_atomic(folder / f"{last + 1:012d}-{name}.json", envelope)
     return store(space, envelope)

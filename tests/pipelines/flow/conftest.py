@@ -1,6 +1,7 @@
 """A dataset of a few records, and its version registered in a home."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -18,7 +19,7 @@ INDEXES = (IndexRequest("exact/1"), IndexRequest("text-nfkc-casefold/1", "name")
 def table(rows: int, first: int = 0) -> Dataset:
     """Return records that a logistic regression could be trained on."""
     numbers = range(first, first + rows)
-    columns = {
+    columns: dict[str, list[Any]] = {
         "name": [f"row {n}" for n in numbers],
         "a": [37 * n % 200 - 100 for n in numbers],
         "b": [53 * n % 200 - 100 for n in numbers],
