@@ -8,11 +8,11 @@ from provenance.findings import Edge
 
 MOST: Final = 40
 """Boxes in a drawing; a larger graph is only listed."""
-WIDTH: Final = 190
+WIDTH: Final = 160
 HEIGHT: Final = 40
-ACROSS: Final = 330
+ACROSS: Final = 285
 DOWN: Final = 78
-LETTERS: Final = 24
+LETTERS: Final = 18
 TIP: Final = (
     '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" '
     'markerHeight="8" orient="auto"><path d="M0 0L8 4L0 8z"/></marker></defs>'
@@ -69,9 +69,8 @@ def _arrow(edge: Edge, places: Places) -> str:
         f"M{start[0]} {start[1]}C{start[0] + bend} {start[1]} "
         f"{end[0] - bend} {end[1]} {end[0]} {end[1]}"
     )
-    middle = ((start[0] + end[0]) // 2, (start[1] + end[1]) // 2 - 5)
     words = f"{edge.role}, {edge.level or 'unknown'}"
     return (
-        f'<path d="{path}" marker-end="url(#tip)"/><text class="edge" x="{middle[0]}" '
-        f'y="{middle[1]}" text-anchor="middle">{escape(words)}</text>'
+        f'<path d="{path}" marker-end="url(#tip)"/><text class="edge" x="{end[0] - 12}" '
+        f'y="{end[1] - 7}" text-anchor="end">{escape(words)}</text>'
     )
