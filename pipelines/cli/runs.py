@@ -90,7 +90,7 @@ def record(
 def list_all(json: AsJson = False) -> None:
     """List all runs; one that was announced and never registered is unfinished."""
     from pipelines.flow.looking import all_runs
-    from pipelines.flow.recording import recorded_steps
+    from pipelines.flow.recorded import recorded_steps
 
     space = open_space(quiet=json)
     rows = (
@@ -115,7 +115,7 @@ def show(
 ) -> None:
     """Show what was announced and registered of the runs called NAME."""
     from pipelines.flow.catalogue import runs
-    from pipelines.flow.recording import recorded_steps
+    from pipelines.flow.recorded import recorded_steps
 
     space = open_space(quiet=json)
     found = [

@@ -7,7 +7,7 @@ from pipelines.flow.catalogue import Version, attestations, chunk_table
 from pipelines.flow.opening import Opener, open_records, opener, records_at
 from pipelines.flow.proving import proof_path
 from pipelines.flow.publishing import log_id, outbox
-from pipelines.flow.recording import run_folder, stored_run
+from pipelines.flow.recorded import run_folder, stored_run
 from pipelines.flow.workspace import Workspace
 from provenance import canonical
 from provenance.audit.datasets import opened_document, table_document

@@ -20,25 +20,24 @@ a run: it is reported as unfinished.
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import file_digest
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from pipelines.flow.catalogue import Version, chunk_table, find_run, find_version
+from pipelines.flow.catalogue import chunk_table, find_run, find_version
 from pipelines.flow.origin import code_origin, environment_digest
 from pipelines.flow.publishing import await_block, publish_above
+from pipelines.flow.recorded import run_folder
 from pipelines.flow.registering import commit_records
+from pipelines.flow.states import integers, model_digest, plain_object, state_bytes
 from pipelines.flow.workspace import Workspace
 from pipelines.progress import Silent
-from provenance import canonical
 from provenance.attestation import attest
 from provenance.audit.steps import State, record_index
-from provenance.canonical import Fields, Json, JsonObject, digest
-from provenance.chunk import CHUNK
+from provenance.canonical import Json, JsonObject, digest
 from provenance.errors import MalformedError, UnavailableError
 from provenance.field import ORDER, Digest, FieldElement
 from provenance.leaf import DatasetKey
@@ -49,7 +48,6 @@ from storage.atomic import make_folder, read_bounded, write_atomic
 
 EXTERNAL: Final = "external/1"
 """A sampler, optimiser or initial state that no auditor can run again; it caps the claim at L1."""
-MAX_STEPS_FILE: Final = 2**32
 AHEAD: Final = 3
 """Blocks from the ledger's head to a named future height, so that the statement lands below it."""
 
@@ -84,7 +82,7 @@ class Run:
         self._version = find_version(self._space, train)
         self._rules = (sampler, optimiser, initial)
         self._name, self._base = name, base
-        self._hyperparameters = _plain_object(hyperparameters)
+        self._hyperparameters = plain_object(hyperparameters)
         self._steps: list[Step] = []
         self._began = _now()
 
@@ -180,8 +178,8 @@ class Run:
             transcript=transcript,
             initial=self._initial,
             final=self._steps[-1].after,
-            metrics=_plain_object(metrics),
-            model=_model_digest(model),
+            metrics=plain_object(metrics),
+            model=model_digest(model),
             started_at=self._began,
             ended_at=_now(),
             challenge_height=1,
@@ -238,7 +236,7 @@ class Run:
 
     def _first_state(self, state: object) -> object:
         if self._rules[2] == INITIAL:
-            return (0,) * len(_integers(state))
+            return (0,) * len(integers(state))
         if self._rules[2] == EXTERNAL and self.start.state == "bytes/1":
             return b""  # whatever it was: nobody can run the first step again anyhow
         raise MalformedError(f"run {self._name}: call `begin` with the initial state before a step")
@@ -246,7 +244,7 @@ class Run:
     def _commit(self, state: object) -> tuple[JsonObject, Digest]:
         """Return what opens a state, and the commitment to it."""
         if self.start.state == "fixed14/1":
-            fixed = State(_integers(state), FieldElement(secrets.randbelow(ORDER)))
+            fixed = State(integers(state), FieldElement(secrets.randbelow(ORDER)))
             return fixed.json, fixed.commitment
         salt, data = secrets.token_bytes(16), state_bytes(state)
         return {"state": digest(data).hex(), "salt": salt.hex()}, bytes_state(data, salt)
@@ -263,123 +261,6 @@ class Run:
         return Transcript(root, len(chunks), len(records))
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What opens a recorded run: its states in order, the initial one first."""
-
-    start: RunStart
-    run: RunStatement
-    states: tuple[State, ...]
-    batches: tuple[tuple[int, ...], ...]
-    key: DatasetKey
-
-
-def stored_run(space: Workspace, start: Digest) -> Stored:
-    """Return a finished run as it was recorded.
-
-    Raises:
-        MalformedError: It is not finished, or its states are not of a form that can be opened.
-    """
-    folder = run_folder(space, start)
-    run = find_run(space, start)
-    if run is None:
-        raise MalformedError(f"run {start.hex()[:16]}… is not finished: it has no steps to open")
-    lines = list(_lines(folder / "steps.jsonl"))
-    return Stored(
-        RunStart.parse(read_bounded(folder / "start.json", 2**24)),
-        run,
-        tuple(state for _, state in lines),
-        tuple(batch for batch, _ in lines[1:]),
-        DatasetKey(read_bounded(folder / "key", 32)),
-    )
-
-
-def run_folder(space: Workspace, start: Digest) -> Path:
-    """Return where a run is recorded."""
-    return space.home.runs / start.hex()
-
-
-def state_bytes(state: object) -> bytes:
-    """Return a state's canonical bytes: bytes as they are, arrays with their type and shape.
-
-    Raises:
-        MalformedError: Neither bytes, an array, nor a mapping or sequence of arrays.
-    """
-    if isinstance(state, bytes):
-        return state
-    if isinstance(state, Mapping):
-        return b"".join(_framed(str(k).encode(), state_bytes(state[k])) for k in sorted(state))
-    if hasattr(state, "__array__"):
-        import numpy as np
-
-        array = np.ascontiguousarray(state)
-        if array.dtype.hasobject:
-            raise MalformedError("a state is made of numbers, not of Python objects")
-        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        return _framed(f"{array.dtype.str} {array.shape}".encode(), array.tobytes())
-    if isinstance(state, Sequence) and not isinstance(state, str):
-        return b"".join(_framed(b"", state_bytes(item)) for item in state)
-    raise MalformedError(f"a state is bytes or arrays, not {type(state).__name__}")
-
-
-def _framed(label: bytes, data: bytes) -> bytes:
-    return len(label).to_bytes(4, "big") + label + len(data).to_bytes(8, "big") + data
-
-
-def _integers(state: object) -> tuple[int, ...]:
-    if not isinstance(state, Iterable):
-        raise MalformedError("a state of form fixed14/1 is a sequence of integers")
-    values: list[Any] = list(state)
-    if any(int(value) != value for value in values):
-        raise MalformedError("a state of form fixed14/1 is a sequence of integers")
-    return tuple(int(value) for value in values)
-
-
-def recorded_steps(space: Workspace, start: Digest) -> int:
-    """Return how many steps of a run are on disk, finished or not."""
-    path = run_folder(space, start) / "steps.jsonl"
-    return max(0, len(_whole_lines(path)) - 1) if path.exists() else 0
-
-
-def _lines(path: Path) -> Iterator[tuple[tuple[int, ...], State]]:
-    for line in _whole_lines(path):
-        fields = Fields.of(canonical.decode_loose(line), path.name)
-        batch = tuple(n for n in fields.items("batch", CHUNK) if isinstance(n, int))
-        yield batch, State.of(fields)
-
-
-def _whole_lines(path: Path) -> list[bytes]:
-    """Return the lines that were written to their end; a killed script may leave half a line."""
-    return read_bounded(path, MAX_STEPS_FILE).split(b"\n")[:-1]
-
-
-def _plain_object(members: Mapping[str, object]) -> dict[str, Json]:
-    return {str(name): _plain(value) for name, value in members.items()}
-
-
-def _plain(value: Any) -> Json:  # noqa: ANN401  # numpy's numbers and arrays are taken too
-    """Return a declared value as JSON holds it."""
-    if isinstance(value, Mapping):
-        return _plain_object(value)
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise MalformedError(f"a declared value is a number, text or a list, not {value!r:.80}")
-
-
-def _model_digest(model: bytes | Path | None) -> Digest | None:
-    if not isinstance(model, Path):
-        return None if model is None else digest(model)
-    try:
-        with model.open("rb") as file:
-            return Digest(file_digest(file, "sha256").digest())
-    except OSError as error:
-        raise MalformedError(f"{model}: {error.strerror}: name the model's file") from error
-
-
 def _check_below(name: str, height: int, named: int) -> None:
     if height >= named:
         raise UnavailableError(
@@ -390,15 +271,3 @@ def _check_below(name: str, height: int, named: int) -> None:
 
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-__all__ = [
-    "EXTERNAL",
-    "Run",
-    "Stored",
-    "Version",
-    "recorded_steps",
-    "run_folder",
-    "state_bytes",
-    "stored_run",
-]
