@@ -15,7 +15,7 @@ What happens in which order is the `schedule`; see EVENTS.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from hashlib import sha256
+from hashlib import sha256, sha512
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -86,6 +86,53 @@ class Key:
 
     def sign(self, message: bytes) -> bytes:
         return self.private.sign(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Resigner:
+    """The same key, with a nonce of its own choice: RFC 8032, section 5.1.6, but for step 2."""
+
+    word: str
+    nonce: str
+
+    @property
+    def public_key(self) -> PublicKey:
+        return Key(self.word).public_key
+
+    def sign(self, message: bytes) -> bytes:
+        secret = sha512(sha256(self.word.encode()).digest()).digest()[:32]
+        scalar = int.from_bytes(secret, "little") & ~7 & (2**254 - 1) | 2**254
+        nonce = int.from_bytes(sha512(self.nonce.encode()).digest(), "little") % ED25519_ORDER
+        point = _encoded_multiple(nonce)
+        hashed = sha512(point + self.public_key + message).digest()
+        answer = (nonce + int.from_bytes(hashed, "little") * scalar) % ED25519_ORDER
+        return point + answer.to_bytes(32, "little")
+
+
+ED25519_PRIME: Final = 2**255 - 19
+ED25519_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
+ED25519_D: Final = -121665 * pow(121666, -1, ED25519_PRIME) % ED25519_PRIME
+ED25519_BASE: Final = (
+    15112221349535400772501151409588531511454012693041857206046113283949847762202,
+    46316835694926478169428394003475163141307993866256225615783033603165251855960,
+)
+
+
+def _encoded_multiple(scalar: int) -> bytes:
+    """Return a multiple of ed25519's base point, encoded."""
+    prime, total, power = ED25519_PRIME, (0, 1), ED25519_BASE
+    while scalar:
+        total = _sum(total, power) if scalar & 1 else total
+        power, scalar = _sum(power, power), scalar >> 1
+    return (total[1] % prime | (total[0] % prime & 1) << 255).to_bytes(32, "little")
+
+
+def _sum(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    (a, b), (c, d), prime = one, other, ED25519_PRIME
+    k = ED25519_D * a * b * c * d
+    x = (a * d + b * c) * pow(1 + k, -1, prime)
+    y = (b * d + a * c) * pow(1 - k, -1, prime)
+    return x % prime, y % prime
 
 
 ISSUER: Final = Key("issuer")
@@ -433,6 +480,20 @@ def _post_hidden(world: World) -> None:
     world.post(log.append(head, [log.digest_entry(b"hidden")], None, ISSUER))
 
 
+def _post_again(world: World) -> None:
+    """Announce the same start again, in an envelope with another valid signature."""
+    payload = statement.write("start", world["start"].name, world["start"].json)
+    first = canonical.digest(world.batches[-1].header.statement or b"")
+    later = world.changes["later"](None)
+    sealed = (
+        envelope.seal(statement.PAYLOAD_TYPE, payload, Resigner(ISSUER.word, str(n))).encoded
+        for n in range(100)
+    )  # until its name sorts after the first one's, or before it
+    data = next(data for data in sealed if (canonical.digest(data) > first) == later)
+    world.members[f"attestations/{canonical.digest(data).hex()}.json"] = data
+    world.post(log.append(world.batches[-1].header, [], data, ISSUER))
+
+
 def _post_data_with_start(world: World) -> None:
     world.publish([world["v1"], world["v2"]], world["start"])
 
@@ -561,6 +622,7 @@ EVENTS: Final[Mapping[str, Callable[[World], None]]] = MappingProxyType(
         "prepare": _prepare,
         "announce": _announce,
         "announce in an entry": lambda world: _done(world.publish([world["start"]], full=False)),
+        "again": _post_again,
         "seed": _seed,
         "guess": lambda world: world.tell("seed", world.block(1).hash),
         "run": _post_run,

@@ -119,6 +119,18 @@ def test_the_same_commitment_posted_twice_is_no_finding() -> None:
     assert verdict.outcome is Outcome.HOLDS, bad(verdict)
 
 
+@pytest.mark.parametrize("later", [True, False])
+def test_the_same_start_signed_and_posted_again_counts_where_it_stood_first(*, later: bool) -> None:
+    """ed25519 lets its owner make another signature of the same words, and so another envelope."""
+    world = build((*HONEST[:4], "again", *HONEST[4:]), later=lambda _: later)
+    again = [p for p in world.members if p.startswith("attestations/")]
+    assert len(again) == len([p for p in build().members if p.startswith("attestations/")]) + 1
+    verdict = world.audit()
+    assert verdict.outcome is Outcome.HOLDS, bad(verdict)
+    [run] = [f for f in verdict.findings if f.claim == "run"]
+    assert run.reason.startswith("announced in block 5, registered in block 8")
+
+
 def test_a_previous_version_that_is_another_dataset_fails() -> None:
     verdict = build(v1=lambda v1: replace(v1, name="cell-lines")).audit()
     assert finding(verdict, "dataset", "its previous version is another dataset")
