@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,15 +37,17 @@ def exit_code(error: ProvenanceError) -> Exit:
 def say_error(error: ProvenanceError, *, as_json: bool) -> None:
     """Write an error as one line on standard error, and as a document where one is asked for."""
     words = " ".join(str(error).split())
-    if as_json:
-        sys.stdout.write(json.dumps({"error": words, "kind": type(error).__name__}) + "\n")
     sys.stderr.write(f"rootline: {words}\n")
+    if as_json:
+        with suppress(OSError):  # standard output may be what the error is about
+            sys.stdout.write(json.dumps({"error": words, "kind": type(error).__name__}) + "\n")
+            sys.stdout.flush()
 
 
 def say(document: Mapping[str, object], *, as_json: bool, words: str = "") -> None:
     """Write a result: the document as JSON, or `words`, or the document's members as lines."""
     if as_json:
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
     elif words:
         sys.stdout.write(words + "\n")
     else:
@@ -84,7 +87,7 @@ def say_table(
     found = [tuple(row) for row in rows]
     if as_json:
         documents = [dict(zip(columns, row, strict=True)) for row in found]
-        sys.stdout.write(json.dumps(documents, indent=2, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.write(json.dumps(documents, indent=2, default=str) + "\n")
         return
     from rich.console import Console
     from rich.table import Table
@@ -93,7 +96,10 @@ def say_table(
     table = Table(*columns, title=title)
     for row in found:
         table.add_row(*(Text(str(value), overflow="fold") for value in row))  # no markup in names
-    Console().print(table)
+    console = Console()
+    with console.capture() as text:  # a closed pipe would end the process inside rich
+        console.print(table)
+    sys.stdout.write(text.get())
 
 
 def write_new(path: Path, data: bytes, *, force: bool) -> None:

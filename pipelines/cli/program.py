@@ -49,7 +49,7 @@ class Program(TyperGroup):
             code = _closed()
         except OSError as error:
             say_error(_told(error), as_json=as_json)
-            code = Exit.UNKNOWN
+            code = _closed()
         except MemoryError:
             say_error(UnavailableError("out of memory: nothing was changed"), as_json=as_json)
             code = Exit.UNKNOWN
@@ -76,8 +76,7 @@ class Program(TyperGroup):
 def _say_usage(error: Exception, *, as_json: bool) -> Exit:
     formatted = getattr(error, "format_message", lambda: str(error))()
     if type(error).__name__ == "NoArgsIsHelpError":
-        sys.stderr.write(f"{formatted}\n")
-        return Exit.UNUSABLE
+        return Exit.UNUSABLE  # the help stands on standard output already
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "rootline"
     say_error(MalformedError(f"{formatted.rstrip('.')}: see `{path} --help`"), as_json=as_json)
