@@ -22,7 +22,7 @@ from provenance.field import Digest, FieldElement
 from provenance.leaf import DatasetKey, content_digest, salt
 from provenance.opening import Opening, decode_hex, opened_leaf
 from provenance.poseidon import from_words
-from provenance.record import Record, encode_record
+from provenance.record import Record, decode_record, encode_record
 from provenance.schema import Schema
 from provenance.tree import InclusionProof, prove_inclusions
 from storage.datasets import Dataset
@@ -115,6 +115,13 @@ def prove_in_index(
 ) -> JsonObject:
     """Return the proof that a value is absent from an index of a version, or present in it.
 
+    Args:
+        space: The home.
+        version: The registered version.
+        dataset: Its files.
+        number: Which of its indexes, from 0.
+        value: What the normaliser takes; for exact/1 an encoded record in hex.
+
     Raises:
         MalformedError: There is no such index, or its normaliser takes no such value.
         VerificationError: The files give another index than the registered one.
@@ -128,7 +135,7 @@ def prove_in_index(
     index = ExclusionIndex.build(keys, key)
     if index.root != entry.root:
         raise VerificationError(f"{dataset.name} gives another index than {commitment.label}'s")
-    wanted = entry.key(_raw(entry.normaliser, commitment.schema.digest, value))
+    wanted = entry.key(_raw(entry.normaliser, commitment.schema, value))
     absent = wanted not in keys
     proof = prove_absence(index, wanted) if absent else prove_presence(index, wanted)
     return exclusion_document(commitment.digest, number, value, proof.to_json(), absent=absent)
