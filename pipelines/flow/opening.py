@@ -141,8 +141,13 @@ def prove_in_index(
     return exclusion_document(commitment.digest, number, value, proof.to_json(), absent=absent)
 
 
-def _raw(normaliser: str, schema: Digest, value: str) -> object:
-    return content_digest(schema, decode_hex(value)) if normaliser == "exact/1" else value
+def _raw(normaliser: str, schema: Schema, value: str) -> object:
+    """Return what the normaliser takes; for exact/1 the value is an encoded record in hex."""
+    if normaliser != "exact/1":
+        return value
+    encoded = decode_hex(value)
+    decode_record(schema, encoded)  # what is no record of this schema is absent from any index
+    return content_digest(schema.digest, encoded)
 
 
 def _keys(dataset: Dataset, schema: Schema, normaliser: str, field: str) -> Iterator[ExclusionKey]:
