@@ -47,7 +47,7 @@ def as_json(verdict: Verdict) -> str:
         "not_proved": [{"claim": claim, "words": words} for claim, words in unproved(verdict)],
         "levels": dict(LEVELS),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json.dumps(document, indent=2)
 
 
 def _edge(edge: Edge) -> str:

@@ -43,7 +43,12 @@ class Blocks:
 
 
 def believe(
-    linked: Sequence[Block], signed: Sequence[Block], anchor: Anchor, now: int, trusting: int
+    linked: Sequence[Block],
+    signed: Sequence[Block],
+    anchor: Anchor,
+    now: int,
+    trusting: int,
+    others: Sequence[Anchor] = (),
 ) -> Blocks:
     """Return the blocks that hang on `anchor`.
 
@@ -53,10 +58,11 @@ def believe(
         anchor: From the policy.
         now: Time of the check, nanoseconds since 1970, UTC.
         trusting: Trusting period, nanoseconds.
+        others: Further anchors of the same chain; a believed block must not contradict them.
 
     Raises:
-        VerificationError: Two blocks for one height that both claim to be the anchor's, or another
-            block than the anchor at its height.
+        VerificationError: Two blocks for one height that both claim to be the anchor's, another
+            block than an anchor at its height, or times that do not rise.
     """
     by_hash = {block.hash: block for block in (*linked, *signed) if block.chain == anchor.chain}
     start = by_hash.get(anchor.hash)
@@ -71,7 +77,13 @@ def believe(
         raise VerificationError(f"{anchor.chain}: the anchor's block has height {start.height}")
     believed, limits = _downwards(start, by_hash)
     above, why = _upwards(start, signed, now, trusting)
-    return Blocks(anchor, {**believed, **above}, (*limits, *why))
+    found = Blocks(anchor, {**believed, **above}, (*limits, *why))
+    for other in others:
+        if other.height in found.believed and found.believed[other.height].hash != other.hash:
+            raise VerificationError(
+                f"{anchor.chain}: block {other.height} is another than the policy's second anchor"
+            )
+    return found
 
 
 def _downwards(
@@ -82,6 +94,7 @@ def _downwards(
         below = by_hash[block.previous]
         if below.height != block.height - 1:
             raise VerificationError(f"block {block.height} follows a block {below.height}")
+        _check_times(below, block)
         believed[below.height] = block = below
     return believed, () if block.height == 1 else (f"the links end at block {block.height}",)
 
@@ -100,9 +113,17 @@ def _upwards(
             raise VerificationError(
                 f"{start.chain}: two signed blocks for height {block.height + 1}: an equivocation"
             )
+        _check_times(block, following[0])
         block = following[0]
         believed[block.height] = block
     return believed, (f"the signed blocks end at {block.height}",)
+
+
+def _check_times(below: Block, block: Block) -> None:
+    if block.time <= below.time:
+        raise VerificationError(
+            f"{block.chain}: block {block.height} is not later than block {below.height}"
+        )
 
 
 def _follows(block: Block, below: Block) -> bool:

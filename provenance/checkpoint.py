@@ -3,7 +3,8 @@
 Offline, "no fork, no gap" needs one, by a monitor whom the policy names:
 
     {"block":"<hash of the block at last>","chain":"embedded-…","first":1,
-     "head":{"digest":"…","sequence":5},"kind":"rootline/checkpoint/v1","last":19,"log":"…"}
+     "head":{"digest":"…","sequence":5},"keys":["<key id>"],"kind":"rootline/checkpoint/v1",
+     "last":19,"log":"…","namespace":"…"}
 
 It speaks for headers that are hash-linked to its head, and for receipts within its heights; beyond
 them it says nothing.
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from provenance import canonical, envelope
-from provenance.canonical import Fields
+from provenance.canonical import Fields, Json
 from provenance.envelope import Envelope, PublicKey, Signer
 from provenance.errors import MalformedError
 from provenance.field import Digest
@@ -21,11 +22,16 @@ from provenance.field import Digest
 KIND: Final = "rootline/checkpoint/v1"
 PAYLOAD_TYPE: Final = "application/vnd.rootline.checkpoint.v1+json"
 MAX_HEIGHT: Final = 2**53 - 1
+MAX_KEYS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The log's head after every blob of its namespace from `first` to `last` was read."""
+    """The log's head after every blob of its namespace from `first` to `last` was read.
+
+    `keys` are the ids, sorted, of the keys whose headers the monitor looked for: a header under
+    another key was passed over as a stranger's.
+    """
 
     chain: str
     log: Digest
@@ -34,11 +40,15 @@ class Checkpoint:
     first: int
     last: int
     block: Digest
+    namespace: bytes
+    keys: tuple[str, ...]
 
     def __post_init__(self) -> None:
         """Raise MalformedError where the heights run backwards."""
         if not 1 <= self.first <= self.last:
             raise MalformedError(f"checkpoint: heights {self.first} to {self.last}")
+        if not self.keys or self.keys != tuple(sorted(set(self.keys))):
+            raise MalformedError("checkpoint: at least one key, each once, in order")
 
     @property
     def payload(self) -> bytes:
@@ -52,6 +62,8 @@ class Checkpoint:
                 "first": self.first,
                 "last": self.last,
                 "block": self.block.hex(),
+                "namespace": self.namespace.hex(),
+                "keys": list(self.keys),
             }
         )
 
@@ -68,10 +80,18 @@ class Checkpoint:
             first=fields.integer("first", 1, MAX_HEIGHT),
             last=fields.integer("last", 1, MAX_HEIGHT),
             block=fields.digest("block"),
+            namespace=fields.hexed("namespace", 29),
+            keys=tuple(_key_id(item) for item in fields.items("keys", MAX_KEYS)),
         )
         head.done()
         fields.done()
         return checkpoint
+
+
+def _key_id(value: Json) -> str:
+    if not isinstance(value, str):
+        raise MalformedError("checkpoint: a key id is 64 hex digits")
+    return Digest.parse(value).hex()
 
 
 def sign(checkpoint: Checkpoint, signer: Signer) -> bytes:

@@ -116,6 +116,7 @@ CLAIMS: Final[Mapping[str, Claim]] = MappingProxyType(
             (
                 "that the final state came from the run",
                 "that metrics are what a fresh evaluation would give",
+                "that the model's file holds the final state",
             ),
         ),
         "order": Claim(
@@ -136,6 +137,11 @@ CLAIMS: Final[Mapping[str, Claim]] = MappingProxyType(
 )
 
 
+def harmless(text: str) -> str:
+    """Return `text` with a mark for each character that could draw, hide or turn other text."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The outcome of one check about one subject, with all that a reader needs to weigh it."""
@@ -147,6 +153,13 @@ class Finding:
     level: Level | None = None
     rests_on: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Make what an issuer wrote harmless wherever it is printed."""
+        for name in ("subject", "reason"):
+            object.__setattr__(self, name, harmless(getattr(self, name)))
+        for name in ("rests_on", "notes"):
+            object.__setattr__(self, name, tuple(map(harmless, getattr(self, name))))
 
     @property
     def not_proved(self) -> tuple[str, ...]:
@@ -162,6 +175,11 @@ class Edge:
     target: str
     role: str
     level: Level | None
+
+    def __post_init__(self) -> None:
+        """Make what an issuer wrote harmless wherever it is printed."""
+        for name in ("source", "target", "role"):
+            object.__setattr__(self, name, harmless(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

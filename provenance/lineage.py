@@ -46,11 +46,16 @@ def mermaid(found: Sequence[Edge]) -> str:
 
 
 def _levels(findings: Iterable[Finding]) -> dict[tuple[str, str], Level]:
-    return {
-        (finding.claim, finding.subject): finding.level
-        for finding in findings
-        if finding.outcome is Outcome.HOLDS and finding.level is not None
-    }
+    """Return the lowest level found of each claim and subject; what failed anywhere has none."""
+    found: dict[tuple[str, str], Level] = {}
+    spoilt: set[tuple[str, str]] = set()
+    for finding in findings:
+        about = (finding.claim, finding.subject)
+        if finding.outcome is not Outcome.HOLDS or finding.level is None:
+            spoilt.add(about)
+        else:
+            found[about] = min(found.get(about, finding.level), finding.level)
+    return {about: level for about, level in found.items() if about not in spoilt}
 
 
 def _edges_of(
@@ -66,8 +71,11 @@ def _edges_of(
                 yield Edge(named(dataset.previous), dataset.label, "previous", level)
         case RunStart() as start:
             level = levels.get(("order", start.name))
+            if ("run", start.name) not in levels:
+                level = None
             for role, digest in start.datasets.items():
-                yield Edge(named(digest), start.name, role, level)
+                worth = level if level is None or role == "train" else min(level, Level.L1)
+                yield Edge(named(digest), start.name, role, worth)
             if start.base is not None:
                 declared = Level.L0 if level is not None else None
                 yield Edge(named(start.base), start.name, "base model", declared)

@@ -67,6 +67,7 @@ def sign_checkpoint(
     if history.problems:
         first = history.problems[0]
         raise VerificationError(f"{first.subject}: {first.kind}: {first.words}; nothing is signed")
+    _check_place(history, ledger, namespace)
     head = history.headers[-1].sealed.header
     seen = Checkpoint(
         chain=ledger.chain,
@@ -76,8 +77,19 @@ def sign_checkpoint(
         first=history.headers[0].height or 1,
         last=last,
         block=verifier.signed_block(ledger.header(last)).hash,
+        namespace=namespace,
+        keys=tuple(sorted({key.key_id for key in keys})),
     )
     return seen, checkpoint.sign(seen, monitor)
+
+
+def _check_place(history: History, ledger: Ledger, namespace: bytes) -> None:
+    genesis = history.headers[0].sealed.header.genesis
+    place = (ledger.kind, ledger.chain, namespace)
+    if genesis is None or (genesis.ledger, genesis.chain, genesis.namespace) != place:
+        raise VerificationError(
+            "the log names another ledger, chain or namespace as its own: nothing is signed"
+        )
 
 
 def _header(blob: Blob, keys: Sequence[PublicKey]) -> SealedHeader | None:

@@ -66,18 +66,14 @@ def _examine(case: Case) -> None:
     case.edges.extend(edges([item.attestation for item in found.values()], case.findings))
 
 
-def _worst_subject(about: Sequence[Finding]) -> Level | None:
-    """Return the level at which every one of the findings' subjects was found, at its best."""
-    best: dict[str, Level] = {}
-    for finding in about:
-        if finding.level is not None:
-            best[finding.subject] = max(best.get(finding.subject, finding.level), finding.level)
-    return min(best.values(), default=None)
+def _level(about: Sequence[Finding]) -> Level | None:
+    """Return the level at which all of them were found: none lends another its own."""
+    return min((finding.level for finding in about if finding.level is not None), default=None)
 
 
 def _required(item: Requirement, findings: tuple[Finding, ...]) -> Finding:
     about = [f for f in findings if f.claim == item.claim and item.subject in ("*", f.subject)]
-    best = _worst_subject(about)
+    best = _level(about)
     unclear = [f for f in about if f.outcome is Outcome.UNKNOWN]
     if any(f.outcome is Outcome.FAILS for f in about):
         outcome, words = Outcome.FAILS, "a check of it failed"

@@ -46,6 +46,9 @@ def anchored(case: Case, log: Published) -> dict[Digest, Anchored]:
             if document_digest(data).hex() != name:
                 raise MalformedError(f"attestations/{name}.json: its name is not its digest")
             item = verify(data, case.policy.keys())
+            owner = log.genesis.key.key_id
+            if not case.policy.is_same_issuer(owner, item.key.key_id):
+                raise VerificationError(f"{item.name}: signed by another issuer than the log's")
             if item.commitment.log != log.history.headers[0].sealed.header.log_id:
                 raise VerificationError(f"{item.name}: its commitment names another log")
             sequence = _sequence(case, log, item)
@@ -56,7 +59,17 @@ def anchored(case: Case, log: Published) -> dict[Digest, Anchored]:
                 found[item.subject] = Anchored(item, block, sequence)
 
         case.attempt("evidence", f"attestation {name[:16]}", check)
+    _check_left_out(case, log)
     return found
+
+
+def _check_left_out(case: Case, log: Published) -> None:
+    """Add a finding for each statement that the log publishes in full and nobody is shown."""
+    shown = set(case.bundle.under("attestations"))
+    for sequence, item in log.history.attestations:
+        if item.digest.hex() not in shown:
+            words = f"it stands in batch {sequence}, and the bundle leaves it out"
+            case.fails("evidence", item.name, words)
 
 
 def _check_key(case: Case, item: Attestation, block: Block) -> None:

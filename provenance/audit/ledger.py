@@ -62,11 +62,11 @@ def published(case: Case) -> Published:
     genesis = sealed[0].header.genesis
     if genesis is None:
         raise VerificationError("the log has a gap: it does not begin with its first header")
-    anchor, verifier = _anchor(case, genesis), _verifier(case, genesis)
-    blocks = _blocks(case, anchor, verifier)
+    anchors, verifier = _anchors(case, genesis), _verifier(case, genesis)
+    blocks = _blocks(case, anchors, verifier)
     posted = _receipts(case, sealed, genesis, blocks, verifier)
     history = _history(case, sealed, posted)
-    found = _checkpoint(case, history, blocks)
+    found = _checkpoint(case, history, blocks, genesis)
     return Published(genesis, history, blocks, posted, found)
 
 
@@ -97,14 +97,16 @@ def _check_owner(case: Case, sealed: Sequence[SealedHeader]) -> None:
             )
 
 
-def _anchor(case: Case, genesis: Genesis) -> Anchor:
-    for anchor in case.policy.anchors:
-        if (anchor.ledger, anchor.chain) == (genesis.ledger, genesis.chain):
-            return anchor
-    raise UnavailableError(
-        f"the policy has no anchor for {genesis.ledger} chain {genesis.chain!r}; an anchor that "
-        "only the evidence names does not count"
-    )
+def _anchors(case: Case, genesis: Genesis) -> list[Anchor]:
+    """Return the policy's anchors for the log's chain, the highest first."""
+    place = (genesis.ledger, genesis.chain)
+    found = [anchor for anchor in case.policy.anchors if (anchor.ledger, anchor.chain) == place]
+    if not found:
+        raise UnavailableError(
+            f"the policy has no anchor for {genesis.ledger} chain {genesis.chain!r}; an anchor "
+            "that only the evidence names does not count"
+        )
+    return sorted(found, key=lambda anchor: -anchor.height)
 
 
 def _verifier(case: Case, genesis: Genesis) -> LedgerVerifier:
@@ -114,7 +116,8 @@ def _verifier(case: Case, genesis: Genesis) -> LedgerVerifier:
     return verifier
 
 
-def _blocks(case: Case, anchor: Anchor, verifier: LedgerVerifier) -> Blocks:
+def _blocks(case: Case, anchors: Sequence[Anchor], verifier: LedgerVerifier) -> Blocks:
+    anchor = anchors[0]
     data = case.bundle.members.get("blocks.json")
     if data is None:
         raise UnavailableError("the bundle holds no block headers, so no receipt has an anchor")
@@ -129,7 +132,7 @@ def _blocks(case: Case, anchor: Anchor, verifier: LedgerVerifier) -> Blocks:
     _check_links(linked)
     _check_links(signed)
     trusting = case.policy.trusting_seconds * SECOND
-    return believe(linked, signed, anchor, case.now, trusting)
+    return believe(linked, signed, anchor, case.now, trusting, anchors[1:])
 
 
 def _check_links(blocks: Sequence[Block]) -> None:
@@ -210,7 +213,9 @@ def _history(case: Case, sealed: Sequence[SealedHeader], posted: Mapping[int, Bl
     return history
 
 
-def _checkpoint(case: Case, history: History, blocks: Blocks) -> Checkpoint | None:
+def _checkpoint(
+    case: Case, history: History, blocks: Blocks, genesis: Genesis
+) -> Checkpoint | None:
     subject = history.headers[0].sealed.header.log_id.hex()[:16]
     best: Checkpoint | None = None
     reasons = []
@@ -218,6 +223,7 @@ def _checkpoint(case: Case, history: History, blocks: Blocks) -> Checkpoint | No
         try:
             found = _signed_by_monitor(case, data)
             _check_checkpoint(found, name, data, history, blocks)
+            _check_scanned(case, found, genesis)
             best = found if best is None or found.last > best.last else best
         except UnavailableError as error:
             reasons.append(str(error))
@@ -267,11 +273,28 @@ def _check_checkpoint(
         raise UnavailableError("no receipt shows in which block the log begins")
     if found.first > first:
         raise UnavailableError(f"it begins at block {found.first}, the log begins before it")
+    _check_heights(found, history, blocks)
+
+
+def _check_heights(found: Checkpoint, history: History, blocks: Blocks) -> None:
+    if any(sighting.height is None for sighting in history.headers):
+        raise UnavailableError("not every header has a receipt that could be verified")
     if blocks.at(found.last).hash != found.block:
         raise VerificationError(f"it saw another block {found.last} than the anchor leads to")
     highest = max((s.height or 0 for s in history.headers), default=0)
     if highest > found.last:
         raise UnavailableError("a receipt lies above the heights that it scanned")
+
+
+def _check_scanned(case: Case, found: Checkpoint, genesis: Genesis) -> None:
+    """Check that the monitor read the log's own namespace, for all keys that may sign in it."""
+    if found.namespace != genesis.namespace:
+        raise VerificationError("it is of another namespace than the log's")
+    owner = genesis.key.key_id
+    trusted = case.policy.keys()
+    keys = {key.key_id for key in trusted if case.policy.is_same_issuer(owner, key.key_id)}
+    if not keys <= set(found.keys):
+        raise UnavailableError("the monitor did not look for all of the issuer's keys")
 
 
 def blocks_document(

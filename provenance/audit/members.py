@@ -26,6 +26,11 @@ def check_issuer(case: Case, log: Published, manifest: Manifest) -> None:
         raise VerificationError("manifest: it names another log than the bundle holds")
     if not case.policy.is_same_issuer(manifest.issuer, first.key.key_id):
         raise VerificationError("manifest: it is signed by another issuer than the log")
+    newest = max(log.posted.values(), key=lambda block: block.height, default=None)
+    trusted = case.policy.keys()
+    signed = [key for key in trusted if key.key_id == manifest.issuer]
+    if newest and not any(case.policy.is_good(k, newest.chain, newest.height) for k in signed):
+        raise VerificationError("manifest: its key is not good for the newest receipt's block")
 
 
 def check_surplus(case: Case, found: Mapping[Digest, Anchored]) -> None:

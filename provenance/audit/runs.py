@@ -26,27 +26,35 @@ class Registered:
 
 def check_runs(case: Case, log: Published, found: Mapping[Digest, Anchored]) -> None:
     """Add what the evidence shows about each run, finished or not."""
+    runs = []
     for item in found.values():
         if isinstance(item.attestation.commitment, Run):
-            _check_run(case, log, item, item.attestation.commitment, found)
+            registered = _registered(case, log, item, item.attestation.commitment, found)
+            if registered is not None:
+                runs.append((registered, _replayed(case, log, registered, found)))
+    sound = frozenset(r.run.start for r, result in runs if result and _has_seed(log, r))
+    for registered, result in runs:
+        if result is not None:
+            _report_steps(case, log, registered, result, sound)
+        _check_order(case, log, registered, found, result, sound)
     for sequence, start in _unfinished(log):
         case.unknown(
             "run", start.name, f"announced in batch {sequence} and not registered: unfinished"
         )
 
 
-def _check_run(
+def _registered(
     case: Case, log: Published, item: Anchored, run: Run, found: Mapping[Digest, Anchored]
-) -> None:
+) -> Registered | None:
     start_at = found.get(run.start)
     subject = item.attestation.name
     if start_at is None or not isinstance(start_at.attestation.commitment, RunStart):
         case.unknown("run", subject, f"its start {run.start.hex()[:16]}… is not in the evidence")
-        return
+        return None
     start = start_at.attestation.commitment
     registered = Registered(start, run, start_at, item)
     if not case.attempt("run", start.name, lambda: _check_registered(case, registered)):
-        return
+        return None
     metrics = ", ".join(f"{name}: {value}" for name, value in sorted(run.metrics.items()))
     case.holds(
         "run",
@@ -57,13 +65,10 @@ def _check_run(
         rests_on=("the issuer's key", f"anchor {log.blocks.anchor.hash.hex()[:16]}…"),
         notes=(f"run {run.digest.hex()}", f"start {run.start.hex()}"),
     )
-    result = _check_steps(case, log, registered, found)
-    _check_order(case, log, registered, found, result)
+    return registered
 
 
 def _check_registered(case: Case, item: Registered) -> None:
-    if not case.policy.is_same_issuer(item.start.issuer, item.run.issuer):
-        raise VerificationError(f"{item.start.name}: start and run have different issuers")
     if item.start_at.sequence >= item.run_at.sequence:
         raise VerificationError(f"{item.start.name}: registered before it was announced")
     allowed = case.policy.models
@@ -71,7 +76,7 @@ def _check_registered(case: Case, item: Registered) -> None:
         raise VerificationError(f"{item.start.name}: its base model is not approved by the policy")
 
 
-def _check_steps(
+def _replayed(
     case: Case, log: Published, item: Registered, found: Mapping[Digest, Anchored]
 ) -> Replayed | None:
     name = item.run.digest.hex()
@@ -91,20 +96,24 @@ def _check_steps(
         samples = case.policy.samples
         result.append(replayed(case, data, item.start, item.run, dataset, block.hash, samples))
 
-    if not case.attempt("steps", item.start.name, check):
-        return None
-    _report_steps(case, log, item, result[0])
-    return result[0]
+    return result[0] if case.attempt("steps", item.start.name, check) else None
 
 
-def _report_steps(case: Case, log: Published, item: Registered, result: Replayed) -> None:
+def _report_steps(
+    case: Case, log: Published, item: Registered, result: Replayed, sound: frozenset[Digest]
+) -> None:
+    tries = 1 + len(_others(log, item))
     chance = ", ".join(
-        f"{1 - detection(share, result.samples):.0%} for {share:.0%} forged"
+        f"{min(1.0, tries * (1 - detection(share, result.samples))):.0%} for {share:.0%} forged"
         for share in (0.01, 0.1, 0.5)
     )
-    reason = f"{result.samples} of {result.steps} steps replayed; chance of missing: {chance}"
+    reason = (
+        f"{result.samples} of {result.steps} steps replayed; chance of missing, with {tries} runs "
+        f"announced on this data to choose from: {chance}"
+    )
     try:
         _check_covered(log, item)
+        _check_rivals(log, item, sound)
         _check_operator(case, log)
     except UnavailableError as error:
         case.unknown("steps", item.start.name, f"{reason}; but {error}")
@@ -153,6 +162,7 @@ def _check_order(
     item: Registered,
     found: Mapping[Digest, Anchored],
     result: Replayed | None,
+    sound: frozenset[Digest],
 ) -> None:
     name = item.start.name
 
@@ -169,6 +179,7 @@ def _check_order(
     )
     try:
         _check_competition(log, item)
+        _check_rivals(log, item, sound)
         _check_operator(case, log)
     except UnavailableError as error:
         case.unknown("order", name, f"{heights}; but {error}")
@@ -236,6 +247,44 @@ def _check_competition(log: Published, item: Registered) -> None:
             )
     if any(p.kind in ("two-runs", "run-without-start") for p in log.history.problems):
         raise VerificationError("the log has competing run statements")
+
+
+def _check_rivals(log: Published, item: Registered, sound: frozenset[Digest]) -> None:
+    """Check that each run on the same data that was under way meanwhile was replayed here too.
+
+    A statement that nobody replays closes a start without accounting for it: the issuer could
+    announce many runs, look at all seeds or draws, and show the run that he likes.
+
+    Raises:
+        UnavailableError: One was not replayed.
+    """
+    ended = {run.start: at for at, run in log.history.runs()}
+    for sequence, start in _others(log, item):
+        at = ended.get(start.digest)
+        meanwhile = sequence < item.run_at.sequence and (at or 0) > item.start_at.sequence
+        if meanwhile and start.digest not in sound:
+            raise UnavailableError(
+                f"batch {sequence} announced a run on the same data, {start.name!r}, whose steps "
+                "were not replayed here"
+            )
+
+
+def _others(log: Published, item: Registered) -> list[tuple[int, RunStart]]:
+    """Return all other runs that were announced on one of this run's datasets."""
+    data = set(item.start.datasets.values())
+    return [
+        (sequence, start)
+        for sequence, start in log.history.starts()
+        if start.digest != item.run.start and not data.isdisjoint(start.datasets.values())
+    ]
+
+
+def _has_seed(log: Published, item: Registered) -> bool:
+    try:
+        _check_seed(log, item)
+    except ProvenanceError:
+        return False
+    return True
 
 
 def _is_past(start: RunStart, item: Registered) -> bool:

@@ -152,3 +152,21 @@ def test_what_is_missing_is_said() -> None:
     whole = Blocks(at(5), {}, ())
     with pytest.raises(UnavailableError, match="holds no block of that height"):
         whole.at(2)
+
+
+def test_blocks_whose_times_do_not_rise_are_refused_on_either_side_of_the_anchor() -> None:
+    still = [replace(b, time=CHAIN[2].time) if b.height == 4 else b for b in CHAIN]
+    with pytest.raises(VerificationError, match="block 4 is not later than block 3"):
+        believed(still, [], at(9))
+    with pytest.raises(VerificationError, match="block 4 is not later than block 3"):
+        believed(still[:3], still[3:], at(3))
+
+
+def test_a_second_anchor_is_compared_with_the_believed_block_of_its_height() -> None:
+    def both(other: Anchor) -> Blocks:
+        return believe(CHAIN, [], at(9), NOW, TRUSTING, [other])
+
+    assert both(at(4)).at(4) == CHAIN[3]
+    assert both(at(20)).at(9) == CHAIN[8]
+    with pytest.raises(VerificationError, match="block 4 is another than the policy's second"):
+        both(at(4, hash=word("other")))

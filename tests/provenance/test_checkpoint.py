@@ -20,7 +20,18 @@ from tests.provenance.documents import (
 
 MONITOR = Key("monitor")
 KEYS = (MONITOR.public_key,)
-SEEN = Checkpoint("embedded-1", word("log"), word("head"), 5, 2, 11, word("block"))
+PLACE = bytes(19) + b"rl-tests-1"
+SEEN = Checkpoint(
+    chain="embedded-1",
+    log=word("log"),
+    head=word("head"),
+    sequence=5,
+    first=2,
+    last=11,
+    block=word("block"),
+    namespace=PLACE,
+    keys=(MONITOR.public_key.key_id,),
+)
 
 
 @pytest.mark.parametrize("case", vectors("checkpoint")["cases"], ids=lambda case: case["name"])

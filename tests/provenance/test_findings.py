@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from provenance.findings import CLAIMS, LEVELS, Finding, Level, Outcome, Verdict
+from provenance.findings import CLAIMS, LEVELS, Edge, Finding, Level, Outcome, Verdict
 
 HOLDS, FAILS, UNKNOWN = Outcome.HOLDS, Outcome.FAILS, Outcome.UNKNOWN
 PAIRS = list(itertools.product(Outcome, repeat=2))
@@ -48,3 +48,13 @@ def test_every_claim_says_what_it_does_not_prove() -> None:
 def test_no_claim_says_what_nobody_can_prove() -> None:
     for claim in CLAIMS.values():
         assert not any(word in claim.words.lower() for word in NEVER)
+
+
+@pytest.mark.parametrize("bad", ["\x1b[2J", "a\nb", "\u202e", "\x9b", "\u2028"])
+def test_what_an_issuer_wrote_cannot_draw_hide_or_turn_other_text(bad: str) -> None:
+    finding = Finding("facts", bad, HOLDS, f"declared: {bad}", Level.L0, (bad,), (bad,))
+    edge = Edge(bad, bad, bad, None)
+    texts = (finding.subject, finding.reason, *finding.rests_on, *finding.notes)
+    for text in (*texts, edge.source, edge.target, edge.role):
+        assert text.isprintable()
+        assert "\ufffd" in text

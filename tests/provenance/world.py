@@ -512,7 +512,8 @@ def _post_given_up(world: World) -> None:
 def _post_rival(world: World) -> None:
     """Announce a second run whose seed is not known yet, and never register it."""
     height = world.ledger.head() + 9
-    world.publish(statement=start_of(world, name="rival", seed_height=height))
+    world.made["rival"] = start_of(world, name="rival", seed_height=height)
+    world.publish(statement=world["rival"])
 
 
 def start_of(world: World, *, name: str = "first-run", seed_height: int) -> RunStart:
@@ -612,6 +613,25 @@ def _challenge(world: World) -> None:
     _advance(world, world["run"].challenge_height)
 
 
+def _post_rubbish(world: World) -> None:
+    """Register a run for the rival that nobody ever trained, to have it accounted for."""
+    run = Run(
+        issuer=ISSUER.key_id,
+        log=world.log_id,
+        start=world["rival"].digest,
+        seed=Digest(bytes(32)),
+        transcript=Transcript(FieldElement(1), 1, 1),
+        initial=Digest(bytes(32)),
+        final=Digest(bytes(32)),
+        metrics={},
+        model=None,
+        started_at="2026-01-01T00:00:00Z",
+        ended_at="2026-01-01T00:00:00Z",
+        challenge_height=world.ledger.head() + 3,
+    )
+    world.publish(statement=run)
+
+
 EVENTS: Final[Mapping[str, Callable[[World], None]]] = MappingProxyType(
     {
         "data": _post_data,
@@ -619,6 +639,7 @@ EVENTS: Final[Mapping[str, Callable[[World], None]]] = MappingProxyType(
         "claim": _post_claim,
         "given-up": _post_given_up,
         "rival": _post_rival,
+        "close the rival": _post_rubbish,
         "prepare": _prepare,
         "announce": _announce,
         "announce in an entry": lambda world: _done(world.publish([world["start"]], full=False)),
@@ -713,7 +734,15 @@ def close(world: World) -> None:
     head = world.ledger.head()
     tip = world.batches[-1].header
     seen = Checkpoint(
-        world.ledger.chain, world.log_id, tip.digest, tip.sequence, 1, head, world.block(head).hash
+        world.ledger.chain,
+        world.log_id,
+        tip.digest,
+        tip.sequence,
+        1,
+        head,
+        world.block(head).hash,
+        NAMESPACE,
+        tuple(sorted((ISSUER.key_id, ROTATED.key_id))),
     )
     data = checkpoints.sign(world.tell("checkpoint", seen), MONITOR)
     world.members[f"checkpoints/{canonical.digest(data).hex()}.json"] = data

@@ -171,7 +171,18 @@ def test_another_issuers_envelope_in_this_log_names_his_own_log() -> None:
     world = build(
         v1=lambda v1: replace(v1, issuer=STRANGER.key_id, log=OTHER),
     )
-    assert finding(world.audit(), "evidence", "its commitment names another log")
+    assert finding(world.audit(), "evidence", "signed by another issuer than the log's")
+    own = build(v1=lambda v1: replace(v1, log=OTHER))
+    assert finding(own.audit(), "evidence", "its commitment names another log")
+
+
+def test_a_statement_that_the_log_publishes_and_the_bundle_leaves_out_fails(honest: World) -> None:
+    told = 0
+    for name in [member for member in honest.members if member.startswith("attestations/")]:
+        verdict = honest.audit(members={k: v for k, v in honest.members.items() if k != name})
+        assert verdict.outcome is not Outcome.HOLDS
+        told += any("the bundle leaves it out" in found.reason for found in verdict.findings)
+    assert told == 4  # two versions, a start and a run; the claim stands there by its digest
 
 
 def test_an_attestation_under_another_name_than_its_digest_fails(honest: World) -> None:

@@ -370,6 +370,38 @@ def test_a_checkpoint_by_an_unknown_monitor_is_no_use(honest: World) -> None:
     assert finding(verdict, "log", "a monitor whom the policy does not name", Outcome.UNKNOWN)
 
 
+def test_a_checkpoint_of_another_namespace_says_nothing_of_this_log(honest: World) -> None:
+    members = with_checkpoint(honest, namespace=bytes(19) + b"rl-tests-2")
+    assert finding(honest.audit(members=members), "log", "another namespace than the log's")
+
+
+def test_a_monitor_who_looked_for_one_of_two_keys_could_miss_a_fork(honest: World) -> None:
+    members = with_checkpoint(honest, keys=(ISSUER.key_id,))
+    reason = "did not look for all of the issuer's keys"
+    assert finding(honest.audit(members=members), "log", reason, Outcome.UNKNOWN)
+
+
+def test_evidence_that_contradicts_a_second_anchor_fails_whatever_their_order(
+    honest: World,
+) -> None:
+    [anchor] = honest.policy.anchors
+    other = replace(anchor, height=anchor.height - 1, hash=OTHER)
+    for anchors in ((anchor, other), (other, anchor)):
+        policy = replace(honest.policy, anchors=anchors)
+        assert finding(honest.audit(policy), "evidence", "than the policy's second anchor")
+
+
+def test_a_manifest_by_a_key_outside_its_heights_fails(honest: World) -> None:
+    chain = honest.ledger.chain
+    issuers = tuple(
+        replace(issuer, good=(Span(chain, 1, 1),)) if issuer.key == ROTATED.public_key else issuer
+        for issuer in honest.policy.issuers
+    )
+    policy = replace(honest.policy, issuers=issuers)
+    data = honest.seal(signer=ROTATED)
+    assert finding(honest.audit(policy, data=data), "evidence", "its key is not good")
+
+
 def test_a_second_monitor_does_not_disturb_the_first(honest: World) -> None:
     members = honest.members | with_checkpoint(honest, STRANGER)
     assert honest.audit(members=members).outcome is Outcome.HOLDS

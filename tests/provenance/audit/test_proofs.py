@@ -88,10 +88,17 @@ def test_a_proof_carried_over_to_another_statement_fails(honest: World) -> None:
 
 def test_a_proof_carried_over_to_another_issuer_fails() -> None:
     world = build(claim=lambda claim: replace(claim, issuer=STRANGER.key_id))
-    assert finding(world.audit(), "membership", "another issuer's dataset")
+    assert finding(world.audit(), "evidence", "signed by another issuer than the log's")
     world = build(claim=lambda claim: replace(claim, issuer=ROTATED.key_id))
     place = len(world["proof"].public) - 2
     assert finding(world.audit(), "membership", f"public value {place}")
+
+
+def test_a_membership_without_the_chunk_table_could_lie_in_a_hidden_chunk(honest: World) -> None:
+    table = f"tables/{honest['v2'].digest.hex()}.json"
+    members = {path: data for path, data in honest.members.items() if path != table}
+    verdict = honest.audit(members=members)
+    assert finding(verdict, "membership", "is not in the evidence", Outcome.UNKNOWN)
 
 
 def test_a_claim_by_the_issuers_second_key_holds_with_a_proof_of_its_own(honest: World) -> None:

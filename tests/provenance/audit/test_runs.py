@@ -69,6 +69,30 @@ def test_two_starts_that_compete_for_one_run_fail(place: int) -> None:
     assert finding(verdict, "run", "not registered: unfinished", Outcome.UNKNOWN)
 
 
+@pytest.mark.parametrize("place", [3, 4, 5])
+def test_a_rival_closed_by_a_statement_that_nobody_can_replay_is_not_accounted_for(
+    place: int,
+) -> None:
+    world = build((*HONEST[:place], "rival", *HONEST[place:6], "close the rival", "challenge"))
+    verdict = world.audit()
+    words = "'rival', whose steps were not replayed here"
+    assert finding(verdict, "order", words, Outcome.UNKNOWN)
+    [steps] = [f for f in verdict.findings if f.claim == "steps" and f.subject == "first-run"]
+    assert steps.outcome is Outcome.UNKNOWN
+    assert "with 2 runs announced on this data to choose from" in steps.reason
+
+
+def test_a_run_on_the_same_data_that_ended_before_does_not_compete(honest: World) -> None:
+    early = ("data", "claim", "rival", "close the rival", *HONEST[2:])
+    verdict = build(early).audit()
+    found = {f.claim: f for f in verdict.findings if f.subject == "first-run"}
+    assert (found["order"].level, found["steps"].level) == (Level.L2, Level.L3)
+    assert "with 2 runs announced" in found["steps"].reason
+    assert "with 1 runs announced" in next(
+        f.reason for f in honest.audit().findings if f.claim == "steps"
+    )
+
+
 def test_a_start_announced_after_the_run_does_not_compete_with_it() -> None:
     verdict = build((*HONEST, "rival")).audit()
     assert [f.level for f in verdict.findings if f.claim == "order"] == [Level.L2]
@@ -121,7 +145,7 @@ def test_start_and_run_by_two_keys_of_one_issuer_hold() -> None:
 
 def test_start_and_run_by_two_issuers_fail() -> None:
     verdict = build(run=lambda run: replace(run, issuer=STRANGER.key_id)).audit()
-    assert finding(verdict, "run", "start and run have different issuers")
+    assert finding(verdict, "evidence", "signed by another issuer than the log's")
 
 
 def test_a_base_model_that_the_policy_does_not_approve_fails() -> None:
