@@ -19,7 +19,7 @@ from pipelines.demo import data, frauds
 from pipelines.demo.frauds import Fraud
 from pipelines.demo.training import train
 from pipelines.flow.auditing import policy_for, verifiers
-from pipelines.flow.catalogue import Version, find_version, nodes_of, runs
+from pipelines.flow.catalogue import Version, find_version, nodes_of, trusted_keys, runs
 from pipelines.flow.exporting import Bundle
 from pipelines.flow.monitoring import sign_checkpoint
 from pipelines.flow.opening import prove_in_index
@@ -157,7 +157,7 @@ def _export(
 ) -> tuple[Bundle, Policy]:
     space = demo.space
     with demo.step("a monitor scans the ledger; an evidence bundle is exported") as size:
-        keys = [space.issuer.public_key]
+        keys = trusted_keys(space)
         place = space.genesis.namespace
         _, checkpoint = sign_checkpoint(space.ledger, space.verifier, place, keys, space.monitor)
         bundle = _bundle(space, version, dataset, run, checkpoint)
