@@ -19,7 +19,7 @@ from pipelines.demo import data, frauds
 from pipelines.demo.frauds import Fraud
 from pipelines.demo.training import train
 from pipelines.flow.auditing import policy_for, verifiers
-from pipelines.flow.catalogue import Version, find_version, nodes_of, trusted_keys, runs
+from pipelines.flow.catalogue import Version, find_version, nodes_of, runs, trusted_keys
 from pipelines.flow.exporting import Bundle
 from pipelines.flow.monitoring import sign_checkpoint
 from pipelines.flow.opening import prove_in_index
