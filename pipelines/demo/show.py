@@ -33,7 +33,6 @@ from provenance.findings import Level, Outcome
 from provenance.membership import MembershipClaim
 from provenance.policy import Policy, Requirement
 from provenance.proof import Proof
-from provenance.training import Run
 from storage.atomic import write_atomic
 from storage.datasets import Dataset
 
@@ -100,9 +99,9 @@ def show(space: Workspace, console: Console) -> Outcome:
         _attest(demo)
         version = find_version(space, LABELS[1])
         dataset = _snapshot(space)
-        run = _train(demo, dataset, table)
+        _train(demo, dataset, table)
         claim, proof = _prove(demo, version, keys)
-        bundle, policy = _export(demo, version, dataset, run, proof)
+        bundle, policy = _export(demo, version, dataset, proof)
     outcome = _audit(demo)
     for fraud in _frauds(demo, bundle, version, dataset, claim):
         _refuse(demo, fraud, policy)
@@ -132,12 +131,11 @@ def _snapshot(space: Workspace) -> Dataset:
     return snapshot_of(space, LABELS[1])
 
 
-def _train(demo: Demo, dataset: Dataset, table: pa.Table) -> Run:
+def _train(demo: Demo, dataset: Dataset, table: pa.Table) -> None:
     with demo.step("a run: announced, seed from a later block, trained, registered") as size:
         spec = data.feature_spec(table)
         run = train(demo.space, demo.run, LABELS[1], spec, list(dataset.records()))
         size.append(f"{run.transcript.steps} steps, held-out accuracy {run.metrics['accuracy']}")
-        return run
 
 
 def _prove(demo: Demo, version: Version, keys: "Future[None]") -> tuple[MembershipClaim, Proof]:
@@ -152,15 +150,13 @@ def _prove(demo: Demo, version: Version, keys: "Future[None]") -> tuple[Membersh
         return claim, proof
 
 
-def _export(
-    demo: Demo, version: Version, dataset: Dataset, run: Run, proof: Proof
-) -> tuple[Bundle, Policy]:
+def _export(demo: Demo, version: Version, dataset: Dataset, proof: Proof) -> tuple[Bundle, Policy]:
     space = demo.space
     with demo.step("a monitor scans the ledger; an evidence bundle is exported") as size:
         keys = trusted_keys(space)
         place = space.genesis.namespace
         _, checkpoint = sign_checkpoint(space.ledger, space.verifier, place, keys, space.monitor)
-        bundle = _bundle(space, version, dataset, run, checkpoint)
+        bundle = _bundle(space, version, dataset, checkpoint)
         sealed = bundle.seal()
         policy = policy_for(
             space,
@@ -177,9 +173,7 @@ def _export(
     return bundle, policy
 
 
-def _bundle(
-    space: Workspace, version: Version, dataset: Dataset, run: Run, checkpoint: bytes
-) -> Bundle:
+def _bundle(space: Workspace, version: Version, dataset: Dataset, checkpoint: bytes) -> Bundle:
     bundle = Bundle(space)
     bundle.add_log([checkpoint])
     bundle.add_blocks()
@@ -188,7 +182,9 @@ def _bundle(
     for label in LABELS:
         commitment = find_version(space, label).commitment
         bundle.add_table(commitment.digest, nodes_of(space, commitment))
-    bundle.add_steps(run, version, dataset, SAMPLES)
+    for _, run in runs(space):
+        if run is not None:
+            bundle.add_steps(run, version, dataset, SAMPLES)
     bundle.add_proofs()
     return bundle
 

@@ -18,7 +18,7 @@ from provenance.exclusion import (
     record_keys,
 )
 from provenance.features import FeatureSpec, feature_salt
-from provenance.field import Digest, FieldElement
+from provenance.field import FieldElement
 from provenance.leaf import DatasetKey, content_digest, salt
 from provenance.opening import Opening, decode_hex, opened_leaf
 from provenance.poseidon import from_words
