@@ -32,7 +32,7 @@ class Program(TyperGroup):
         """Run one command, and exit with its code."""
         given: Sequence[str] | None = args[0] if args else extra.pop("args", None)
         words = list(sys.argv[1:] if given is None else given)
-        as_json = "--json" in words
+        as_json = "--json" in words[: words.index("--") if "--" in words else None]
         try:
             code = self._run(words, extra)
         except UsageError as error:

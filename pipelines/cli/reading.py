@@ -1,9 +1,9 @@
 """Options that say how files are read; several commands share them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -39,6 +39,7 @@ Features = Annotated[Path | None, typer.Option(help="Feature spec as JSON.")]
 Fact = Annotated[list[str] | None, typer.Option(help="A declared fact (L0): NAME=VALUE.")]
 
 MAX_DOCUMENT = 2**24
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +100,14 @@ def read_schema(path: Path) -> "Schema":
     """Return the schema in a file of a person's own, or raise MalformedError."""
     from provenance.schema import Schema
 
-    return Schema.from_json(_document(path))
+    return _located(path, Schema.from_json)
 
 
 def read_features(path: Path | None) -> "FeatureSpec | None":
     """Return the feature spec in a file, or raise MalformedError."""
     from provenance.features import FeatureSpec
 
-    return FeatureSpec.from_json(_document(path)) if path else None
+    return _located(path, FeatureSpec.from_json) if path else None
 
 
 def read_indexes(texts: Sequence[str] | None) -> "tuple[IndexRequest, ...]":
@@ -129,16 +130,13 @@ def read_facts(texts: Sequence[str] | None) -> dict[str, str]:
     return dict(pairs)
 
 
-def _document(path: Path) -> "Json":
+def _located(path: Path, parse: Callable[["Json"], T]) -> T:
+    """Return what `parse` makes of the JSON in a file; an error names the file."""
     from provenance.canonical import decode_loose
     from storage.atomic import read_bounded
 
+    data = read_bounded(path, MAX_DOCUMENT)
     try:
-        return decode_loose(read_bounded(path, MAX_DOCUMENT))
+        return parse(decode_loose(data))
     except MalformedError as error:
-        raise _located(path, error) from error
-
-
-def _located(path: Path, error: MalformedError) -> MalformedError:
-    words = str(error)
-    return error if str(path) in words else MalformedError(f"{path}: {words}")
+        raise MalformedError(f"{path}: {error}") from error

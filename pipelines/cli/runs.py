@@ -145,7 +145,7 @@ def _state(*, registered: bool, posted: bool) -> str:
 
 def _call(command: Sequence[str], seed: str, *, quiet: bool) -> int:
     environ = {**os.environ, "ROOTLINE_RUN_SEED": seed}
-    output = sys.stderr if quiet else None
+    output = 2 if quiet else None  # standard error: the document stands alone
     try:
         done = subprocess.run(command, env=environ, stdout=output, check=False)  # noqa: S603  # it is what the user asked for
     except OSError as error:

@@ -34,7 +34,8 @@ class Program:
 
     def json(self, *words: object, code: int = 0) -> Any:
         """Return the document that a command writes with --json."""
-        return json.loads(self(*words, "--json", code=code))
+        place = words.index("--") if "--" in words else len(words)
+        return json.loads(self(*words[:place], "--json", *words[place:], code=code))
 
     def fails(self, *words: object, code: int) -> str:
         """Return the one line on standard error of a command that must end with `code`."""
