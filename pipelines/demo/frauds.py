@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.flow.catalogue import Version
+from pipelines.flow.catalogue import Version, nodes_of
 from pipelines.flow.exporting import Bundle
 from pipelines.flow.opening import opener, records_at
 from pipelines.flow.proving import proof_path
@@ -67,7 +67,9 @@ def rewritten_ledger(
     return Fraud("rewritten ledger", "all blocks made anew under the same key and heights", data)
 
 
-def swapped_values(space: Workspace, scratch: Path, claim: MembershipClaim) -> Fraud:
+def swapped_values(
+    space: Workspace, scratch: Path, version: Version, claim: MembershipClaim
+) -> Fraud:
     """A proof whose public values were swapped, under a claim that the issuer signs for it."""
     other = _copy(space, scratch)
     proof = Proof.parse(proof_path(other, claim.proof.hex()).read_bytes())
@@ -87,6 +89,7 @@ def swapped_values(space: Workspace, scratch: Path, claim: MembershipClaim) -> F
     bundle = Bundle(other)
     bundle.add_log()
     bundle.add_blocks(signed_above=space.ledger.head())
+    bundle.add_table(claim.dataset, nodes_of(other, version.commitment))
     bundle.add_proofs()
     return Fraud("swapped public values", "a proof made to speak of another leaf", bundle.seal())
 

@@ -220,7 +220,7 @@ def _frauds(
 
     yield frauds.changed_record(bundle, space, version, dataset)
     yield frauds.rewritten_ledger(space, scratch / "rewritten", again)
-    yield frauds.swapped_values(space, scratch / "swapped", claim)
+    yield frauds.swapped_values(space, scratch / "swapped", version, claim)
 
 
 def _refuse(demo: Demo, fraud: Fraud, policy: Policy) -> None:
