@@ -145,7 +145,7 @@ def read_bounded(path: Path, limit: int) -> bytes:
     except OSError as error:
         raise UnavailableError(f"cannot read {path}: {error.strerror}") from error
     if len(data) > limit:
-        raise MalformedError(f"{path} holds more than {limit} bytes, the most that is read here")
+        raise _too_long(path, limit)
     return data
 
 
@@ -153,12 +153,20 @@ def _read(path: Path, size: int) -> bytes:
     # O_NONBLOCK: opening a pipe would otherwise wait for whoever writes to it.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
             raise MalformedError(f"{path} is no regular file: name a file")
+        if about.st_size >= size:
+            raise _too_long(path, size - 1)
+        size = min(size, about.st_size + 1)  # allocate no more than there is
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(size)
     finally:
         os.close(descriptor)
+
+
+def _too_long(path: Path, limit: int) -> MalformedError:
+    return MalformedError(f"{path} holds more than {limit} bytes, the most that is read here")
 
 
 @contextmanager

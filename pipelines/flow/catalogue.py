@@ -17,7 +17,7 @@ from provenance.errors import MalformedError, UnavailableError
 from provenance.field import Digest
 from provenance.training import Run, RunStart
 from provenance.tree import Chunk
-from storage.atomic import read_bounded, write_atomic
+from storage.atomic import read_bounded, sweep, write_atomic
 from storage.nodes import NodeFile
 
 
@@ -39,6 +39,7 @@ def store(space: Workspace, envelope: bytes) -> Attestation:
     item = own(space, envelope)
     path = attested(space, item.digest)
     if not path.exists():
+        sweep(path.parent)
         write_atomic(path, envelope)
     return item
 
