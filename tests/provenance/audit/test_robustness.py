@@ -24,7 +24,7 @@ FOLDERS: Final = (
     "steps",
     "tables",
 )
-EACH: Final = 20
+EACH: Final = 8
 
 
 def spoil(world: World, folder: str, count: int) -> None:
@@ -66,7 +66,7 @@ def test_no_value_anywhere_at_all_makes_the_audit_stumble(world: World, folder: 
     spoil(world, folder, 1000)
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff", b"{}", b"[]", b"null", b"[" * 100_000, b"1" * 5000])
+@pytest.mark.parametrize("data", [b"", b"{}", b"[" * 100_000])
 def test_members_that_are_no_documents_make_a_verdict(honest: World, data: bytes) -> None:
     for path in honest.members:
         honest.audit(members={**honest.members, path: data})
