@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pipelines.flow.registering import IndexRequest
     from pipelines.flow.workspace import Workspace
     from provenance.attestation import Attestation
-    from provenance.canonical import Json
     from provenance.features import FeatureSpec
     from provenance.field import Digest
     from provenance.proof import Proof
@@ -201,7 +200,7 @@ def Run(  # noqa: N802  # it gives a Run, and reads as one
     name: str,
     *,
     train: str,
-    hyperparameters: Mapping[str, Json] | None = None,
+    hyperparameters: Mapping[str, object] | None = None,
     sampler: str = "external/1",
     optimiser: str = "external/1",
     initial: str = "external/1",

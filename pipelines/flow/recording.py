@@ -20,7 +20,7 @@ a run: it is reported as unfinished.
 import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +37,7 @@ from pipelines.flow.workspace import Workspace
 from pipelines.progress import Silent
 from provenance.attestation import attest
 from provenance.audit.steps import State, record_index
-from provenance.canonical import Json, JsonObject, digest
+from provenance.canonical import JsonObject, digest
 from provenance.errors import MalformedError, UnavailableError
 from provenance.field import ORDER, Digest, FieldElement
 from provenance.leaf import DatasetKey
@@ -71,7 +71,7 @@ class Run:
         name: str,
         *,
         train: str,
-        hyperparameters: Mapping[str, Json],
+        hyperparameters: Mapping[str, object],
         space: Workspace | None = None,
         sampler: str = SAMPLER,
         optimiser: str = OPTIMISER,
@@ -133,7 +133,7 @@ class Run:
         line, self._initial = self._commit(state)
         self._write({"batch": [], **line})
 
-    def step(self, batch: Sequence[int], state: object) -> None:
+    def step(self, batch: Iterable[int], state: object) -> None:
         """Record one step.
 
         Args:
@@ -154,7 +154,7 @@ class Run:
         self._steps.append(Step(len(self._steps), before, after, dataset, indexes))
         self._write({"batch": numbers, **line})
 
-    def finish(self, model: bytes | Path | None, metrics: Mapping[str, Json]) -> RunStatement:
+    def finish(self, model: bytes | Path | None, metrics: Mapping[str, object]) -> RunStatement:
         """Register the run: its transcript, its final state, its metrics.
 
         Args:
