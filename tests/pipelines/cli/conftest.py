@@ -1,6 +1,7 @@
 """The real program in a folder of its own, and a small dataset to work on."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,34 +53,77 @@ class Program:
         return path
 
 
-@pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
-    """The program in an empty folder, without a home."""
-    for name in (*Home(tmp_path).environment(), "ROOTLINE_PASSPHRASE"):
+def clean(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Program:
+    """Return the program in a folder, with none of the variables that it reads or sets."""
+    for name in (*Home(folder).environment(), "ROOTLINE_PASSPHRASE"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.chdir(tmp_path)
-    made = Program(tmp_path)
-    made.write("table.csv", TABLE)
-    made.write("schema.json", json.dumps(SCHEMA))
-    return made
+    monkeypatch.chdir(folder)
+    return Program(folder)
 
 
-@pytest.fixture
-def rootline(program: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
-    """The program in a folder with a home."""
-    program("init")
-    monkeypatch.delenv("ROOTLINE_HOME")
-    return program
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three folders, made once and copied for each test, since every key and flush takes time.
+
+    `bare` has the files only, `home` a home, `people` a registered dataset; `evidence` has a bundle
+    in the file `evidence` too, and a policy in `policy.json` under which it holds.
+    """
+    root = tmp_path_factory.mktemp("templates")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for stage in STAGES:
+            (root / stage).mkdir()
+            made = clean(monkeypatch, root / stage)
+            made.write("table.csv", TABLE)
+            made.write("schema.json", json.dumps(SCHEMA))
+            for step in STEPS[: STAGES.index(stage)]:
+                step(made)
+    return root
 
 
-Register = Callable[..., Any]
-
-
-@pytest.fixture
-def people(rootline: Program) -> Any:
-    """The document of people@v1, registered and published with two indexes."""
+def _register(made: Program) -> None:
     options = ("--name", "people", "--version", "v1", "--schema", "schema.json")
     indexes = ("--index", "exact/1", "--index", "text-nfkc-casefold/1:name")
-    return rootline.json("dataset", "register", "table.csv", *options, *indexes)
+    made("dataset", "register", "table.csv", *options, *indexes)
+
+
+def _export(made: Program) -> None:
+    seen = made.json("ledger", "checkpoint", "-o", "checkpoint.json")
+    made("export", "-o", "evidence", "--checkpoint", "checkpoint.json")
+    made("policy", "init", "-o", "policy.json", "--monitor", seen["monitor key"])
+
+
+STEPS: tuple[Callable[[Program], object], ...] = (lambda made: made("init"), _register, _export)
+STAGES = ("bare", "home", "people", "evidence")
+
+
+def copied(templates: Path, stage: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Program:
+    shutil.copytree(templates / stage, folder, dirs_exist_ok=True)
+    return clean(monkeypatch, folder)
+
+
+@pytest.fixture
+def program(templates: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Program:
+    """The program in a folder without a home."""
+    return copied(templates, "bare", monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def rootline(templates: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Program:
+    """The program in a folder with a home."""
+    return copied(templates, "home", monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def people(rootline: Program, templates: Path) -> Any:
+    """The document of people@v1, registered and published in the program's home."""
+    shutil.rmtree(rootline.folder / ".rootline")
+    shutil.copytree(templates / "people" / ".rootline", rootline.folder / ".rootline")
+    return rootline.json("dataset", "show", "people")
+
+
+@pytest.fixture
+def evidence(templates: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Program:
+    """The program in a folder with a home, a bundle, and a policy under which it holds."""
+    return copied(templates, "evidence", monkeypatch, tmp_path)

@@ -15,15 +15,6 @@ from tests.pipelines.cli.conftest import Program
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
-def evidence(rootline: Program, people: Any) -> Program:  # noqa: ARG001  # it must be registered
-    """A bundle in the file `evidence`, and a policy in `policy.json` under which it holds."""
-    made = rootline.json("ledger", "checkpoint", "-o", "checkpoint.json")
-    rootline("export", "-o", "evidence", "--checkpoint", "checkpoint.json")
-    rootline("policy", "init", "-o", "policy.json", "--monitor", made["monitor key"])
-    return rootline
-
-
 def test_the_ledger_tells_its_head_and_what_waits(rootline: Program, people: Any) -> None:  # noqa: ARG001
     status = rootline.json("ledger", "status")
     assert (status["head"], status["batches"], status["statements that wait"]) == (3, 2, 0)

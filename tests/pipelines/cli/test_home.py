@@ -35,20 +35,16 @@ def test_init_where_a_file_stands_is_refused(program: Program) -> None:
     assert "is a file" in program.fails("init", code=2)
 
 
-def test_keys_are_sealed_under_the_first_line_of_a_file(program: Program) -> None:
+def test_keys_are_sealed_under_the_first_line_of_a_file(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program.write("secret.txt", "correct horse\nnot this\n")
     assert program.json("init", "--passphrase-file", "secret.txt")["keys are sealed"] is True
     assert "passphrase" in program.fails("ledger", "status", code=3)
-
-
-def test_sealed_keys_open_with_the_variable(
-    program: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ROOTLINE_PASSPHRASE", "correct horse")
-    program("init")
-    assert program.json("ledger", "status")["batches"] == 0
     monkeypatch.setenv("ROOTLINE_PASSPHRASE", "wrong horse")
     program.fails("ledger", "status", code=1)
+    monkeypatch.setenv("ROOTLINE_PASSPHRASE", "correct horse")
+    assert program.json("ledger", "status")["batches"] == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"\nsecond line\n", b"\xff\xfe\n"])
