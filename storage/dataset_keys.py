@@ -15,7 +15,7 @@ from typing import Final
 from provenance.canonical import is_name
 from provenance.errors import MalformedError
 from provenance.leaf import DatasetKey
-from storage.atomic import create_atomic
+from storage.atomic import create_atomic, sweep
 from storage.private import needed, read_private, sealed_file
 from storage.sealed import COST, MAGIC, Sealed
 
@@ -37,7 +37,9 @@ class DatasetKeys:
             MalformedError: No name.
             UnavailableError: It cannot be written.
         """
-        if not self._path(name).exists():
+        path = self._path(name)
+        sweep(self.folder)
+        if not path.exists():
             self.add(name, DatasetKey(os.urandom(32)), passphrase)
         return self.load(name, passphrase)
 

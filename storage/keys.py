@@ -18,7 +18,7 @@ from provenance.canonical import is_name
 from provenance.envelope import PublicKey
 from provenance.errors import MalformedError, UnavailableError
 from provenance.field import parse_hex
-from storage.atomic import create_atomic
+from storage.atomic import create_atomic, sweep
 from storage.private import located, needed, read_private, sealed_file
 from storage.sealed import COST, MAGIC, Sealed
 
@@ -146,6 +146,7 @@ class KeyRing:
             UnavailableError: It cannot be written.
         """
         path = self._path(name, generation)
+        sweep(self.folder)
         data = key.pem
         if passphrase is not None:
             label = f"signing-key {name} {generation} {key.public_key.hex()}"
