@@ -157,7 +157,10 @@ def verify(
     """
     from pipelines.flow.checking import Known, check_document
     from provenance.envelope import PublicKey
+    from provenance.errors import MalformedError
 
+    if (bundle is None) != (policy is None) or bool(about) != (key is not None):
+        raise MalformedError("verify: `about` goes with `key`, and `bundle` with `policy`")
     if bundle is not None and policy is not None:
         known = Known.of_bundle(Path(bundle), Path(policy))
     elif key is not None:

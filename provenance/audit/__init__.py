@@ -71,8 +71,19 @@ def _level(about: Sequence[Finding]) -> Level | None:
     return min((finding.level for finding in about if finding.level is not None), default=None)
 
 
+def _is_about(subject: str, wanted: str) -> bool:
+    """Return whether a requirement about `wanted` speaks of `subject`, or of a part of it."""
+    return wanted in ("*", subject) or subject.startswith(f"{wanted}[")
+
+
+def _nothing(item: Requirement, findings: Sequence[Finding]) -> str:
+    others = sorted({finding.subject for finding in findings if finding.claim == item.claim})
+    told = f"; it has {item.claim} findings about {', '.join(others[:5])}" if others else ""
+    return f"the evidence says nothing of it{told}"
+
+
 def _required(item: Requirement, findings: tuple[Finding, ...]) -> Finding:
-    about = [f for f in findings if f.claim == item.claim and item.subject in ("*", f.subject)]
+    about = [f for f in findings if f.claim == item.claim and _is_about(f.subject, item.subject)]
     best = _level(about)
     unclear = [f for f in about if f.outcome is Outcome.UNKNOWN]
     if any(f.outcome is Outcome.FAILS for f in about):
@@ -80,7 +91,7 @@ def _required(item: Requirement, findings: tuple[Finding, ...]) -> Finding:
     elif unclear:
         outcome, words = Outcome.UNKNOWN, unclear[0].reason
     elif best is None:
-        outcome, words = Outcome.UNKNOWN, "the evidence says nothing of it"
+        outcome, words = Outcome.UNKNOWN, _nothing(item, findings)
     elif best < item.level:
         outcome, words = Outcome.UNKNOWN, f"found only at {best}"
     else:

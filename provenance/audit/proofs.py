@@ -1,16 +1,17 @@
 """Zero-knowledge proofs and index proofs: what they show, and what they rest on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from provenance.attestation import verify
 from provenance.audit.case import Case
 from provenance.audit.datasets import Anchored, chunk_table, dataset_of
 from provenance.canonical import Fields, Json, JsonObject
 from provenance.canonical import digest as document_digest
 from provenance.dataset import DatasetCommitment
-from provenance.errors import MalformedError, UnavailableError, VerificationError
+from provenance.errors import MalformedError, ProvenanceError, UnavailableError, VerificationError
 from provenance.exclusion_proof import (
     AbsenceProof,
     IndexEntry,
@@ -36,8 +37,24 @@ def check_memberships(case: Case, found: Mapping[Digest, Anchored]) -> None:
         if isinstance(claim, MembershipClaim):
             data = proofs.pop(claim.proof.hex(), None)
             _check_membership(case, item, claim, data, found)
+    claimed = set(_claimed(case))
     for name in proofs:
-        case.fails("membership", f"proof {name[:16]}", "no published claim belongs to this proof")
+        subject = f"proof {name[:16]}"
+        if name in claimed:
+            case.unknown("membership", subject, "its claim is not shown to be published")
+        else:
+            case.fails("membership", subject, "no published claim belongs to this proof")
+
+
+def _claimed(case: Case) -> Iterator[str]:
+    """Yield the proofs that signed claims in the evidence name, published or not."""
+    for data in case.bundle.under("attestations").values():
+        try:
+            claim = verify(data, case.policy.keys()).commitment
+        except ProvenanceError:  # told where the attestation is checked
+            continue
+        if isinstance(claim, MembershipClaim):
+            yield claim.proof.hex()
 
 
 def _check_membership(
