@@ -16,7 +16,7 @@ from typing import Final
 from pipelines.flow.registering import IndexRequest, Request
 from provenance import canonical
 from provenance.canonical import Fields, JsonObject
-from provenance.errors import MalformedError, UnavailableError
+from provenance.errors import MalformedError
 from provenance.features import FeatureSpec
 from storage.atomic import read_bounded, write_atomic
 from storage.dvc import DvcSource
@@ -106,11 +106,11 @@ def write_watched(home: Home, entries: Sequence[Watched]) -> None:
 
 
 def find_watched(home: Home, name: str) -> Watched:
-    """Return the watched dataset called `name`, or raise UnavailableError."""
+    """Return the watched dataset called `name`, or raise MalformedError."""
     for entry in watched(home):
         if entry.name == name:
             return entry
-    raise UnavailableError(f"{name} is not watched: `rootline dataset watch` puts it on the list")
+    raise MalformedError(f"{name} is not watched: `rootline dataset watch` puts it on the list")
 
 
 def _index(fields: Fields) -> IndexRequest:

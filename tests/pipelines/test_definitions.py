@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from pipelines.datasets import VERSIONS, root_recomputes
+from pipelines.datasets import VERSIONS, receipt_verifies, root_recomputes, snapshot_folder
 from pipelines.definitions import attest, defs, dvc_revisions, nightly, upkeep
 from pipelines.flow.catalogue import attestations, find_version
-from pipelines.flow.publishing import headers, publish, receipts
+from pipelines.flow.publishing import headers, is_published, outbox, publish, receipts
+from pipelines.flow.queueing import waiting
 from pipelines.flow.registering import Request, register
 from pipelines.flow.workspace import Workspace
 from pipelines.resources import HomeResource
@@ -177,6 +180,57 @@ def test_upkeep_posts_what_waited_and_verifies_every_receipt(
     assert (told["posted"], told["receipts verified"], told["waiting"]) == (1, 2, 0)
     again = defs.resolve_job_def(upkeep.name).execute_in_process(instance=instance)
     assert metadata(again, "ledger_upkeep")["posted"] == 0
+
+
+def test_upkeep_waits_for_whoever_publishes_and_leaves_what_waits(
+    space: Workspace,
+    instance: dg.DagsterInstance,
+    repository: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A lock held by another process is told, loses nothing, and the next upkeep posts it."""
+    monkeypatch.setattr(type(outbox(space)).locked, "__kwdefaults__", {"wait": 0.0})
+    register(space, open_dataset(repository.folder / "rows"), Request("rows", "v1"))
+    job = defs.resolve_job_def(upkeep.name)
+    with outbox(space).locked():
+        held = job.execute_in_process(instance=instance, raise_on_error=False)
+    [failure] = [event for event in held.all_events if event.is_step_failure]
+    assert "is locked by process" in str(failure.step_failure_data)
+    assert len(waiting(space)) == 1
+    assert metadata(job.execute_in_process(instance=instance), "ledger_upkeep")["waiting"] == 0
+    assert is_published(space, "rows@v1")
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_check_fails_where_the_snapshot_was_changed(
+    space: Workspace, instance: dg.DagsterInstance, home: HomeResource
+) -> None:
+    assert run(instance, "rows@v1").success
+    made = find_version(space, "rows@v1").commitment
+    [path] = snapshot_folder(space, "rows@v1").rglob("*.parquet")
+    path.chmod(0o600)
+    pq.write_table(pa.table({"name": ["other"], "value": [1]}), path)
+    context = dg.build_op_context(partition_key="rows@v1", instance=instance)
+    found = root_recomputes(context, commitment=made.encoded, home=home)
+    assert isinstance(found, dg.AssetCheckResult)
+    assert not found.passed
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_check_fails_where_the_ledger_was_made_anew(
+    space: Workspace, instance: dg.DagsterInstance, home: HomeResource
+) -> None:
+    assert run(instance, "rows@v1").success
+    height = space.ledger.head()
+    space.home.ledger.rename(space.home.path / "earlier.sqlite")
+    other = Workspace(space.home)
+    while other.ledger.head() < height:
+        other.ledger.advance()
+    context = dg.build_op_context(partition_key="rows@v1", instance=instance)
+    found = receipt_verifies(context, home=home)
+    assert isinstance(found, dg.AssetCheckResult)
+    assert not found.passed
+    assert "history was rewritten" in str(found.metadata["reason"].value)
 
 
 def test_a_selection_string_works() -> None:
