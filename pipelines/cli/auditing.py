@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.options import AsJson, Output, pair
+from pipelines.cli.options import AsJson, Force, Output, pair
 from pipelines.cli.output import Exit, open_space, say, write_new
 from provenance.errors import MalformedError
 
@@ -19,6 +19,7 @@ def audit(
     file: Annotated[Path, typer.Argument(help="An evidence bundle.")],
     policy: Annotated[Path, typer.Option(help="Whom you trust, and what must hold.")],
     report: Annotated[Path | None, typer.Option(help="Write the verdict as one HTML page.")] = None,
+    force: Force = False,
     json: AsJson = False,
 ) -> None:
     """Check a bundle offline: every claim, its level, what it rests on, what it does not prove."""
@@ -26,11 +27,10 @@ def audit(
     from pipelines.report import as_html
     from pipelines.verdicts import as_json, as_text
     from provenance.findings import Outcome
-    from storage.atomic import write_atomic
 
     audited = audit_file(file, policy)
     if report is not None:
-        write_atomic(report, as_html(audited).encode())
+        write_new(report, as_html(audited).encode(), force=force)
     typer.echo(as_json(audited.verdict) if json else as_text(audited.verdict))
     codes = {Outcome.HOLDS: Exit.DONE, Outcome.FAILS: Exit.FAILS, Outcome.UNKNOWN: Exit.UNKNOWN}
     raise typer.Exit(codes[audited.verdict.outcome])
@@ -57,7 +57,7 @@ def init(
     trust_operator: Annotated[
         bool, typer.Option(help="Trust a self-hosted ledger's operator for order.")
     ] = False,
-    force: Annotated[bool, typer.Option(help="Replace a file that is there.")] = False,
+    force: Force = False,
     json: AsJson = False,
 ) -> None:
     """Write a policy to start from: this home's issuer and log, anchored at the ledger's head."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.options import AsJson, Output, pair
-from pipelines.cli.output import open_space, say, say_table
+from pipelines.cli.options import AsJson, Force, Output, pair
+from pipelines.cli.output import open_space, say, say_table, write_new
 from pipelines.cli.reading import Format, Null, Reading, Records
 from provenance.errors import MalformedError
 
@@ -64,12 +64,13 @@ def export(
     format: Format = None,  # noqa: A002  # the option's name
     csv_null: Null = None,
     records: Records = "rows",
+    force: Force = False,
     json: AsJson = False,
 ) -> None:
     """Write all that an auditor needs into one file: log, receipts, proofs, opened records."""
     from pipelines.flow.bundling import Wanted, bundle
     from pipelines.flow.queueing import waiting
-    from storage.atomic import read_bounded, write_atomic
+    from storage.atomic import read_bounded
 
     space = open_space(quiet=json)
     how = Reading(None, format, csv_null, records)
@@ -85,7 +86,7 @@ def export(
     )
     made = bundle(space, wanted)
     data = made.seal()
-    write_atomic(output, data)
+    write_new(output, data, force=force)
     document: dict[str, object] = {
         "written": str(output),
         "bytes": len(data),

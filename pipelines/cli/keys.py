@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.options import AsJson
+from pipelines.cli.options import AsJson, Force
 from pipelines.cli.output import open_space, read_passphrase, say, say_table, write_new
 from provenance.errors import MalformedError
 
@@ -68,7 +68,7 @@ def _finished(space: "Workspace") -> str:
 def backup(
     file: Target,
     passphrase_file: Passphrase = None,
-    force: Annotated[bool, typer.Option(help="Replace a file that is there.")] = False,
+    force: Force = False,
     json: AsJson = False,
 ) -> None:
     """Write all keys into one sealed file."""
@@ -77,7 +77,7 @@ def backup(
     space = open_space(quiet=json)
     passphrase = _passphrase(passphrase_file)
     found = Backup.collect(space.ring, space.secrets, space.passphrase)
-    write_new(file, found.seal(passphrase), force=force)
+    write_new(file, found.seal(passphrase), force=force, mode=0o600)
     document = {
         "written": str(file),
         "signing keys": len(found.signing),
@@ -89,14 +89,28 @@ def backup(
 
 @group.command()
 def restore(file: Target, passphrase_file: Passphrase = None, json: AsJson = False) -> None:
-    """Put the keys of a backup into this home; keys that are there stay."""
+    """Put the keys of a backup into this home, made if it is missing; keys that are there stay."""
+    from pipelines.flow.workspace import PASSPHRASE, Workspace
     from storage.atomic import read_bounded
     from storage.backup import MAX_BACKUP, Backup
+    from storage.home import Home
 
-    space = open_space(quiet=json)
+    place = Home.place(Path.cwd(), os.environ)
+    space = Workspace(Home.create(_found(place)), os.environ.get(PASSPHRASE))
     found = Backup.open(read_bounded(file, MAX_BACKUP), _passphrase(passphrase_file))
     count = found.restore(space.ring, space.secrets, space.passphrase)
     say({"restored": count}, as_json=json)
+
+
+def _found(place: Path) -> Path:
+    """Return the home that is found from here, or where one would be made."""
+    from provenance.errors import UnavailableError
+    from storage.home import Home
+
+    try:
+        return Home.find(Path.cwd(), os.environ).path
+    except UnavailableError:
+        return place
 
 
 def _passphrase(path: Path | None) -> str:

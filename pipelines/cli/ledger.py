@@ -2,8 +2,8 @@
 
 import typer
 
-from pipelines.cli.options import AsJson, Output
-from pipelines.cli.output import open_space, say
+from pipelines.cli.options import AsJson, Force, Output
+from pipelines.cli.output import open_space, say, write_new
 
 group = typer.Typer(help="The embedded ledger, and what a monitor sees.", no_args_is_help=True)
 
@@ -30,17 +30,16 @@ def status(json: AsJson = False) -> None:
 
 
 @group.command()
-def checkpoint(output: Output, json: AsJson = False) -> None:
+def checkpoint(output: Output, force: Force = False, json: AsJson = False) -> None:
     """Read the log off the ledger and sign what was seen, with this home's monitor key."""
     from pipelines.flow.catalogue import trusted_keys
     from pipelines.flow.monitoring import sign_checkpoint
-    from storage.atomic import write_atomic
 
     space = open_space(quiet=json)
     keys = trusted_keys(space)
     place = space.genesis.namespace
     seen, data = sign_checkpoint(space.ledger, space.verifier, place, keys, space.monitor)
-    write_atomic(output, data)
+    write_new(output, data, force=force)
     document = {
         "written": str(output),
         "monitor key": space.monitor.public_key.hex(),

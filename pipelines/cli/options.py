@@ -9,6 +9,7 @@ from provenance.errors import MalformedError
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Label = Annotated[str, typer.Argument(help="A dataset version, name@version.", metavar="NAME@V")]
+Force = Annotated[bool, typer.Option(help="Replace a file that is there.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 
 

@@ -102,7 +102,7 @@ def say_table(
     sys.stdout.write(text.get())
 
 
-def write_new(path: Path, data: bytes, *, force: bool) -> None:
+def write_new(path: Path, data: bytes, *, force: bool, mode: int = 0o644) -> None:
     """Put a file at `path`; one that is there stays, unless it is to be replaced.
 
     Raises:
@@ -112,8 +112,8 @@ def write_new(path: Path, data: bytes, *, force: bool) -> None:
     from storage.atomic import create_atomic, write_atomic
 
     if force:
-        write_atomic(path, data)
-    elif not create_atomic(path, data):
+        write_atomic(path, data, mode)
+    elif not create_atomic(path, data, mode):
         raise MalformedError(f"{path} is there already: name another file, or give --force")
 
 

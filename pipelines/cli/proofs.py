@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.options import AsJson, Label, Output
-from pipelines.cli.output import open_space, say
+from pipelines.cli.options import AsJson, Force, Label, Output
+from pipelines.cli.output import open_space, say, write_new
 from pipelines.cli.reading import Format, Null, Reading, Records
 from provenance.errors import MalformedError
 
@@ -31,6 +31,7 @@ def inclusion(
     format: Format = None,  # noqa: A002  # the option's name
     csv_null: Null = None,
     records: Records = "rows",
+    force: Force = False,
     json: AsJson = False,
 ) -> None:
     """Show one record in the clear, and that it stands in a version."""
@@ -38,14 +39,14 @@ def inclusion(
     from pipelines.flow.opening import open_records
     from provenance.audit.datasets import opened_document
     from provenance.canonical import encode
-    from storage.atomic import write_atomic
 
     space = open_space(quiet=json)
     version = find_version(space, label)
     made = version.commitment
     dataset = Reading(made.schema, format, csv_null, records, made.order).open(paths)
     [opening] = open_records(space, version, dataset, [record])
-    write_atomic(output, encode(opened_document(made.digest, opening)), 0o600)
+    shown = encode(opened_document(made.digest, opening))
+    write_new(output, shown, force=force, mode=0o600)
     document = {
         "written": str(output),
         "dataset": made.label,
@@ -98,6 +99,7 @@ def exclusion(
     format: Format = None,  # noqa: A002  # the option's name
     csv_null: Null = None,
     records: Records = "rows",
+    force: Force = False,
     json: AsJson = False,
 ) -> None:
     """Prove that a value is absent from an index of a version, or that it is present."""
@@ -105,14 +107,13 @@ def exclusion(
     from pipelines.flow.opening import prove_in_index
     from provenance.canonical import encode
     from provenance.exclusion_proof import AbsenceProof, PresenceProof
-    from storage.atomic import write_atomic
 
     space = open_space(quiet=json)
     version = find_version(space, label)
     made = version.commitment
     dataset = Reading(made.schema, format, csv_null, records, made.order).open(paths)
     document = prove_in_index(space, version, dataset, index, value)
-    write_atomic(output, encode(document), 0o600)
+    write_new(output, encode(document), force=force, mode=0o600)
     proof = AbsenceProof if document["absent"] else PresenceProof
     shown = {
         "written": str(output),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.progress import Progress, Silent
+from provenance.errors import UnavailableError
 from provenance.log import Genesis
 from storage.celestia.block import chain_id
 from storage.celestia.embedded import EmbeddedLedger
@@ -50,11 +51,20 @@ class Workspace:
 
     @classmethod
     def create(cls, path: Path, passphrase: str | None = None) -> "Workspace":
-        """Return the workspace of a home at `path`, made with its keys if they are missing."""
+        """Return the workspace of a home at `path`, made with its keys if they are missing.
+
+        Raises:
+            UnavailableError: The home has a ledger and lacks the keys that signed it.
+        """
         home = Home.create(path)
         use(home)
         space = cls(home, passphrase)
         stored = {key.name for key in space.ring.stored()}
+        if home.ledger.exists() and not {ISSUER, OPERATOR} <= stored:
+            raise UnavailableError(
+                f"{home.keys} lacks keys that signed what this home holds, and new ones cannot "
+                "take their place: put them back with `rootline keys restore FILE`"
+            )
         for name in (ISSUER, OPERATOR, MONITOR):
             if name not in stored:
                 space.ring.create(name, passphrase)

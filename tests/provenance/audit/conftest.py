@@ -12,26 +12,31 @@ from provenance.poseidon import hashes, many, plain, sparse
 from tests.provenance.world import UNFINISHED, World, build
 
 
-@pytest.fixture(scope="session", autouse=True)
+_permutations = lru_cache(maxsize=2**17)(lambda state: tuple(sparse.permute(state)))
+_documents = lru_cache(maxsize=2**12)(canonical.decode)
+_signatures = lru_cache(maxsize=2**12)(PublicKey.verify)
+
+
+def _permute(state: Sequence[int]) -> list[int]:
+    return list(_permutations(tuple(state)))
+
+
+def _decode(data: bytes, *, limit: int = canonical.MAX_BYTES) -> dict[str, Json]:
+    return dict(_documents(data, limit=limit))  # readers copy what they take apart
+
+
+def _verify(key: PublicKey, message: bytes, signature: bytes) -> None:
+    _signatures(key, message, signature)
+
+
+@pytest.fixture(scope="module", autouse=True)
 def _remembered() -> Iterator[None]:
-    permutations = lru_cache(maxsize=2**17)(lambda state: tuple(sparse.permute(state)))
-    documents = lru_cache(maxsize=2**12)(canonical.decode)
-    signatures = lru_cache(maxsize=2**12)(PublicKey.verify)
-
-    def permute(state: Sequence[int]) -> list[int]:
-        return list(permutations(tuple(state)))
-
-    def decode(data: bytes, *, limit: int = canonical.MAX_BYTES) -> dict[str, Json]:
-        return dict(documents(data, limit=limit))  # readers copy what they take apart
-
-    def verify(key: PublicKey, message: bytes, signature: bytes) -> None:
-        signatures(key, message, signature)
-
+    """Patch for the modules of this folder only: what is remembered stays for the session."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hashes, "permute", permute)
+        patch.setattr(hashes, "permute", _permute)
         patch.setattr(many, "fastest", lambda: plain)  # no compiling for a few hundred hashes
-        patch.setattr(canonical, "decode", decode)
-        patch.setattr(PublicKey, "verify", verify)
+        patch.setattr(canonical, "decode", _decode)
+        patch.setattr(PublicKey, "verify", _verify)
         yield
 
 
