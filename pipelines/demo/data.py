@@ -33,13 +33,12 @@ FACTS: Final = {
 _IDENTITY: Final = ("-c", "user.name=Rootline demo", "-c", "user.email=demo@invalid")
 
 
-def make_repository(folder: Path, environ: dict[str, str]) -> None:
+def make_repository(folder: Path, table: pa.Table, environ: dict[str, str]) -> None:
     """Make a git and DVC repository in `folder`, with the tags v1 and v2.
 
     Raises:
         UnavailableError: git or dvc is missing or failed.
     """
-    table = load_table()
     folder.mkdir(parents=True)
     tool = _Tools(folder, environ)
     tool.git("init", "--quiet")

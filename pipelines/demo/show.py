@@ -94,8 +94,7 @@ def show(space: Workspace, console: Console) -> Outcome:
     demo = Demo(space, space.home.path.parent / "repository", console, free_name(space))
     with ThreadPoolExecutor(1) as pool:
         keys = pool.submit(prepare, space)
-        table = data.load_table()
-        _make(demo, table)
+        table = _make(demo)
         _attest(demo)
         version = find_version(space, LABELS[1])
         dataset = _snapshot(space)
@@ -109,12 +108,14 @@ def show(space: Workspace, console: Console) -> Outcome:
     return outcome
 
 
-def _make(demo: Demo, table: pa.Table) -> None:
+def _make(demo: Demo) -> pa.Table:
     with demo.step("a git + DVC repository with two versions of a public dataset") as size:
+        table = data.load_table()
         if not demo.repository.exists():
-            data.make_repository(demo.repository, demo.space.home.environment())
+            data.make_repository(demo.repository, table, demo.space.home.environment())
         watch(demo.space.home, data.watched(demo.repository, table))
         size.append(f"{table.num_rows} records")
+        return table
 
 
 def _attest(demo: Demo) -> None:

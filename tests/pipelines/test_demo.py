@@ -62,8 +62,9 @@ def test_every_record_of_both_versions_fits_the_feature_spec() -> None:
 
 def test_the_repository_holds_both_versions_under_tags(tmp_path: Path) -> None:
     environ = {"DVC_NO_ANALYTICS": "true", "DVC_SITE_CACHE_DIR": str(tmp_path / "site")}
-    data.make_repository(tmp_path / "repository", environ)
-    watched = data.watched(tmp_path / "repository", data.load_table())
+    table = data.load_table()
+    data.make_repository(tmp_path / "repository", table, environ)
+    watched = data.watched(tmp_path / "repository", table)
     for tag, files, records in (("v1", 1, 540), ("v2", 3, 564)):
         watched.source(tag).snapshot(tmp_path / tag, tmp_path / "cache")
         dataset = open_dataset(tmp_path / tag)
@@ -73,12 +74,14 @@ def test_the_repository_holds_both_versions_under_tags(tmp_path: Path) -> None:
 def test_a_missing_tool_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UnavailableError, match="git is not installed"):
-        data.make_repository(tmp_path / "repository", {})
+        data.make_repository(tmp_path / "repository", data.load_table(), {})
 
 
 def test_a_tool_that_fails_is_quoted(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match=r"git .*init.* failed: "):
-        data.make_repository(tmp_path / "repository", {"GIT_DIR": "/dev/null/none"})
+        data.make_repository(
+            tmp_path / "repository", data.load_table(), {"GIT_DIR": "/dev/null/none"}
+        )
 
 
 SMALL = st.integers(-(2**13), 2**13)
