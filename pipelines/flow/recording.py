@@ -27,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from pipelines.flow.catalogue import chunk_table, find_run, find_version
+from pipelines.flow.catalogue import Version, chunk_table, find_run, find_version
 from pipelines.flow.origin import code_origin, environment_digest
 from pipelines.flow.publishing import await_block, publish_above
 from pipelines.flow.recorded import run_folder
@@ -41,7 +41,7 @@ from provenance.canonical import JsonObject, digest
 from provenance.errors import MalformedError, UnavailableError
 from provenance.field import ORDER, Digest, FieldElement
 from provenance.leaf import DatasetKey
-from provenance.replay import INITIAL, OPTIMISER, SAMPLER, Plan, plan
+from provenance.replay import INITIAL, OPTIMISER, SAMPLER, Logistic, Plan, plan
 from provenance.training import STEP_SCHEMA, RunStart, Step, Transcript, bytes_state
 from provenance.training import Run as RunStatement
 from storage.atomic import make_folder, read_bounded, write_atomic
@@ -83,6 +83,7 @@ class Run:
         self._rules = (sampler, optimiser, initial)
         self._name, self._base = name, base
         self._hyperparameters = plain_object(hyperparameters)
+        _check_rules(self._rules, self._version, self._hyperparameters)
         self._steps: list[Step] = []
         self._began = _now()
 
@@ -267,6 +268,29 @@ def _check_below(name: str, height: int, named: int) -> None:
             f"run {name}: the ledger took its statement in block {height}, not below block {named} "
             "that it names; it shows no order: begin another run"
         )
+
+
+def _check_rules(
+    rules: tuple[str, str, str], version: Version, hyperparameters: JsonObject
+) -> None:
+    """Check, before anything is announced, that the named rules can be followed and replayed.
+
+    Raises:
+        MalformedError: An unknown rule, a missing hyperparameter, or data without features.
+    """
+    for rule, known in zip(rules, (SAMPLER, OPTIMISER, INITIAL), strict=True):
+        if rule not in (known, EXTERNAL):
+            raise MalformedError(f"{rule!r} is no rule here: {known}, or {EXTERNAL}")
+    if rules[0] == SAMPLER:
+        plan(Digest(bytes(32)), version.commitment.records, hyperparameters)
+    if rules[1] == OPTIMISER:
+        Logistic.of(hyperparameters)
+        spec = version.commitment.features
+        if spec is None or spec.label is None:
+            raise MalformedError(
+                f"{OPTIMISER} needs a version with features and a label: register "
+                f"{version.commitment.label} anew with --features, or use {EXTERNAL}"
+            )
 
 
 def _now() -> str:
