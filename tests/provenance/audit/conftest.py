@@ -11,7 +11,6 @@ from provenance.envelope import PublicKey
 from provenance.poseidon import hashes, many, plain, sparse
 from tests.provenance.world import UNFINISHED, World, build
 
-
 _permutations = lru_cache(maxsize=2**17)(lambda state: tuple(sparse.permute(state)))
 _documents = lru_cache(maxsize=2**12)(canonical.decode)
 _signatures = lru_cache(maxsize=2**12)(PublicKey.verify)
