@@ -72,11 +72,11 @@ def believe(
                 f"{anchor.chain}: the evidence has another block {anchor.height} than the anchor "
                 f"{anchor.hash.hex()[:16]}…"
             )
-        why = f"the anchor's block {anchor.height} is not in the evidence"
+        missing = f"the anchor's block {anchor.height} is not in the evidence"
         top = max((block.height for block in by_hash.values()), default=0)
         if top < anchor.height:
-            why += f", which ends at block {top}: ask for a newer export, or use an older anchor"
-        return Blocks(anchor, {}, (why,))
+            missing += f", which ends at block {top}: ask for a newer export or use an older anchor"
+        return Blocks(anchor, {}, (missing,))
     if start.height != anchor.height:
         raise VerificationError(f"{anchor.chain}: the anchor's block has height {start.height}")
     believed, limits = _downwards(start, by_hash)
