@@ -118,7 +118,15 @@ def test_a_second_showing_gets_a_run_of_its_own(space: Workspace) -> None:
     register(space, small(20), Request("rows", "v1"))
     for name in (RUN, f"{RUN}-2"):
         assert free_name(space) == name
-        with Run(name, train="rows@v1", hyperparameters={}, space=space, optimiser=EXTERNAL):
+        with Run(
+            name,
+            train="rows@v1",
+            hyperparameters={},
+            space=space,
+            sampler=EXTERNAL,
+            optimiser=EXTERNAL,
+            initial=EXTERNAL,
+        ):
             pass
     assert free_name(space) == f"{RUN}-3"
     wanted = {(r.claim, r.subject): r.level for r in required(f"{RUN}-3")}

@@ -52,9 +52,23 @@ def test_a_required_claim_without_a_finding_is_unknown(honest: World) -> None:
         policy = replace(honest.policy, require=(*REQUIRED, missing))
         verdict = honest.audit(policy)
         assert verdict.outcome is Outcome.UNKNOWN
-        assert bad(verdict) == [
-            (missing.claim, missing.subject, "the evidence says nothing of it"),
-        ]
+        [(claim, subject, words)] = bad(verdict)
+        assert (claim, subject) == (missing.claim, missing.subject)
+        assert words.startswith("the evidence says nothing of it; it has ")
+
+
+def test_a_requirement_about_a_whole_stands_for_all_its_parts(honest: World) -> None:
+    whole = Requirement("record", "cells@v2", Level.L1)
+    assert honest.audit(replace(honest.policy, require=(whole,))).outcome is Outcome.HOLDS
+    other = Requirement("record", "cells@v", Level.L1)
+    assert honest.audit(replace(honest.policy, require=(other,))).outcome is Outcome.UNKNOWN
+
+
+def test_of_a_claim_without_any_finding_there_is_nothing_to_tell(honest: World) -> None:
+    members = {path: d for path, d in honest.members.items() if not path.startswith("openings/")}
+    wanted = Requirement("record", "cells@v2", Level.L1)
+    verdict = honest.audit(replace(honest.policy, require=(wanted,)), members)
+    assert verdict.required[0].reason == "the evidence says nothing of it"
 
 
 def test_a_policy_that_requires_nothing_never_holds(honest: World) -> None:

@@ -94,6 +94,22 @@ def test_a_proof_carried_over_to_another_issuer_fails() -> None:
     assert finding(world.audit(), "membership", f"public value {place}")
 
 
+def test_a_proof_whose_claim_is_signed_but_not_shown_to_be_published_is_unknown(
+    honest: World,
+) -> None:
+    receipts = {path for path in honest.members if path.startswith("receipts/")}
+    members = {path: data for path, data in honest.members.items() if path not in receipts}
+    verdict = honest.audit(members=members)
+    assert finding(verdict, "membership", "is not shown to be published", Outcome.UNKNOWN)
+    assert verdict.outcome is Outcome.UNKNOWN
+
+
+def test_an_unreadable_attestation_does_not_hide_that_a_proof_is_nobodys(honest: World) -> None:
+    envelopes = {path for path in honest.members if path.startswith("attestations/")}
+    members = {p: b"{}" if p in envelopes else data for p, data in honest.members.items()}
+    assert finding(honest.audit(members=members), "membership", "no published claim belongs")
+
+
 def test_a_membership_without_the_chunk_table_could_lie_in_a_hidden_chunk(honest: World) -> None:
     table = f"tables/{honest['v2'].digest.hex()}.json"
     members = {path: data for path, data in honest.members.items() if path != table}
