@@ -11,7 +11,7 @@ from pipelines.flow.workspace import Workspace
 from provenance.errors import MalformedError, UnavailableError
 from provenance.replay import INITIAL, OPTIMISER, SAMPLER
 from storage.keys import ISSUER
-from tests.pipelines.flow.conftest import small
+from tests.pipelines.flow.conftest import table
 
 PARAMETERS = {"batch": 4, "epochs": 1, "holdout_permille": 100, "centre": [0], "rate_bits": 1}
 
@@ -28,7 +28,7 @@ PARAMETERS = {"batch": 4, "epochs": 1, "holdout_permille": 100, "centre": [0], "
 def test_a_run_that_cannot_be_followed_is_not_announced(
     space: Workspace, rules: tuple[str, str, str], parameters: dict[str, object], words: str
 ) -> None:
-    register(space, small(20), Request("rows", "v1"))
+    register(space, table(20), Request("rows", "v1"))
     sampler, optimiser, initial = rules
     with pytest.raises(MalformedError, match=words):
         Run(
