@@ -25,6 +25,7 @@ from provenance.leaf import content_digest
 from provenance.membership import MembershipClaim
 from provenance.opening import decode_hex
 from provenance.proof import Proof, context, membership_public, verify_public
+from provenance.record import decode_record
 
 EXCLUSION_KIND: Final = "rootline/exclusion/v1"
 
@@ -184,7 +185,9 @@ def _raw(entry: IndexEntry, value: str, dataset: DatasetCommitment) -> object:
     """Return what the normaliser takes: the value, or for exact/1 an encoded record's digest."""
     if entry.normaliser != "exact/1":
         return value
-    return content_digest(dataset.schema.digest, decode_hex(value))
+    encoded = decode_hex(value)
+    decode_record(dataset.schema, encoded)  # what is no record is absent from everywhere
+    return content_digest(dataset.schema.digest, encoded)
 
 
 def _verify_index(entry: IndexEntry, value: object, proof: Json, *, absent: bool) -> str:

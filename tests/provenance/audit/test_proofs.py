@@ -13,6 +13,7 @@ from provenance.audit.proofs import exclusion_document
 from provenance.exclusion import key, prove_absence, prove_presence
 from provenance.field import ORDER, Digest, FieldElement
 from provenance.findings import Level, Outcome, Verdict
+from provenance.leaf import content_digest
 from provenance.proof import Proof, context, membership_public
 from tests.provenance.audit.test_runs import finding
 from tests.provenance.world import (
@@ -273,3 +274,11 @@ def test_an_index_that_only_hides_a_record_is_no_proof_about_the_records(honest:
 def test_exact_absence_is_of_an_encoded_record(honest: World, number: int) -> None:
     verdict = with_index_proof(honest, document(honest, index=0, value="zz" * number))
     assert verdict.outcome is not Outcome.HOLDS
+
+
+def test_the_absence_of_bytes_that_are_no_record_says_nothing(honest: World) -> None:
+    whole, _ = honest["table2"].indexes
+    content = content_digest(honest["v2"].schema.digest, b"\xff")
+    told: Any = prove_absence(whole, key("exact/1", "", content)).to_json()
+    verdict = with_index_proof(honest, document(honest, index=0, value="ff", proof=told))
+    assert verdict.outcome is Outcome.FAILS
