@@ -15,6 +15,7 @@ from provenance.archive import MAX_ARCHIVE
 from provenance.audit import Verifiers, audit
 from provenance.canonical import digest
 from provenance.envelope import PublicKey
+from provenance.errors import MalformedError
 from provenance.field import Digest
 from provenance.findings import Verdict
 from provenance.log import verify_header
@@ -55,7 +56,11 @@ def audit_file(bundle: Path, policy: Path) -> Audited:
     """
     rules, data = read_bounded(policy, MAX_POLICY), read_bounded(bundle, MAX_ARCHIVE)
     now = time.time_ns()
-    verdict = audit(data, Policy.parse(rules), verifiers(), now)
+    try:
+        trusted = Policy.parse(rules)
+    except MalformedError as error:
+        raise MalformedError(f"{policy}: {error}") from error
+    verdict = audit(data, trusted, verifiers(), now)
     return Audited(verdict, digest(data), digest(rules), now)
 
 

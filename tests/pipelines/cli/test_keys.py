@@ -92,3 +92,32 @@ def test_what_is_no_backup_is_refused(rootline: Program, content: str) -> None:
     words = ("keys", "restore", "keys.backup", "--passphrase-file", "secret.txt")
     rootline.fails(*words, code=2)
     rootline.fails("keys", "restore", "missing", "--passphrase-file", "secret.txt", code=2)
+
+
+def test_a_backup_is_restored_where_there_is_no_home_or_one_without_its_keys(
+    rootline: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROOTLINE_BACKUP_PASSPHRASE", "a long enough passphrase")
+    made = rootline.json("keys", "backup", "keys.backup")
+    old = rootline.folder / "old"
+    shutil.copytree(rootline.folder / ".rootline", old)
+    for name in ("keys", "secrets"):
+        shutil.rmtree(old / name)
+    for home in (old, rootline.folder / "new"):
+        monkeypatch.setenv("ROOTLINE_HOME", str(home))
+        restored = rootline.json("keys", "restore", "keys.backup")["restored"]
+        assert restored == made["signing keys"] + made["dataset keys"]
+    monkeypatch.setenv("ROOTLINE_HOME", str(old))
+    assert rootline.json("ledger", "status")["head"] >= 1
+
+
+def test_init_makes_no_new_keys_beside_an_old_ledger(
+    rootline: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rootline.json("ledger", "status")
+    old = rootline.folder / "old"
+    shutil.copytree(rootline.folder / ".rootline", old)
+    shutil.rmtree(old / "keys")
+    monkeypatch.setenv("ROOTLINE_HOME", str(old))
+    assert "rootline keys restore" in rootline.fails("init", code=3)
+    assert not list((old / "keys").glob("*.key"))
