@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from provenance.field import Digest
-from provenance.findings import Edge, Level, Outcome
-from provenance.lineage import mermaid
+from provenance.findings import Edge, Finding, Level, Outcome
+from provenance.lineage import _levels, mermaid
 from tests.provenance.world import build
 
 
@@ -43,3 +43,26 @@ def test_a_graph_is_drawn_with_its_levels() -> None:
         "  n0 -->|previous, L1| n1",
         "  n1 -->|train, unknown| n2",
     ]
+
+
+def test_of_findings_about_one_name_the_weakest_counts_and_a_spoilt_one_counts_for_all() -> None:
+    def about(subject: str, outcome: Outcome, level: Level | None) -> Finding:
+        return Finding("order", subject, outcome, "", level)
+
+    found = _levels(
+        [
+            about("twice", Outcome.HOLDS, Level.L1),
+            about("twice", Outcome.HOLDS, Level.L2),
+            about("spoilt", Outcome.HOLDS, Level.L2),
+            about("spoilt", Outcome.UNKNOWN, None),
+        ]
+    )
+    assert found == {("order", "twice"): Level.L1}
+
+
+def test_data_that_no_step_was_replayed_on_is_worth_no_more_than_its_anchor() -> None:
+    world = build()
+    other = world["v1"].digest
+    world = build(start=lambda start: replace(start, datasets={**start.datasets, "tune": other}))
+    found = {edge.role: edge.level for edge in world.audit().edges}
+    assert (found["train"], found["tune"]) == (Level.L2, Level.L1)
