@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pipelines.flow.registering import IndexRequest, Request
+from pipelines.flow.building import IndexRequest
+from pipelines.flow.registering import Request
 from provenance import canonical
 from provenance.canonical import Fields, JsonObject
 from provenance.errors import MalformedError

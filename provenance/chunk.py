@@ -6,34 +6,32 @@
     a mark cuts after its record if none of the 2,047 records before it is marked (a natural cut)
     a chunk is cut when it holds 2**14 records; what is left at the end is a chunk
 
-Natural cuts are local: 2,110 records before a range decide all that lie in it. So ranges are cut
-apart from each other and stitched afterwards. The rule is the issuer's convention, not a claim:
+Whether a record is marked depends on 64 records alone. So runs of records are looked at apart from
+each other, by threads, processes or machines, and all that cutting needs of a run, however long, is
+its `Marks`: they are joined in order afterwards. The rule is the issuer's convention, not a claim:
 another cutting of the same records verifies as well, and gains nothing.
 """
 
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from provenance.errors import MalformedError
-from provenance.field import Digest
 from provenance.leaf import DatasetKey
-from provenance.siphash import siphash_many
 
 CHUNK: Final = 2**14
 WINDOW: Final = 64
 QUIET: Final = 2047
 """A mark cuts if none of this many records before it is marked."""
-LEAD: Final = QUIET + WINDOW - 1
-"""Records before a range that decide which of its marks cut."""
 
-Digests = Sequence[Digest] | NDArray[np.uint8]
-Positions = NDArray[np.int64]
+Values = NDArray[np.uint64]
+Places = NDArray[np.int64]
 _MARK: Final = np.uint64(64 - 12)
-_BLOCK: Final = 2**16
+_BLOCK: Final = 2**14
+_EDGE: Final = WINDOW - 1
 
 
 def cut_key(key: DatasetKey) -> bytes:
@@ -41,108 +39,102 @@ def cut_key(key: DatasetKey) -> bytes:
     return hmac.digest(key, b"cut", "sha256")[:16]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """What cutting needs to know of a run of records. Secret, as the values are.
+
+    Attributes:
+        count: Records in the run.
+        head: The values g of its first 63 records, or of all if there are fewer.
+        tail: The values of its last 63 records, likewise.
+        places: Which of its records from the 64th on are marked, counted from 0, ascending.
+    """
+
+    count: int
+    head: Values
+    tail: Values
+    places: Places
+
+    def __post_init__(self) -> None:
+        """Raise MalformedError where the parts contradict each other."""
+        edge = min(self.count, _EDGE)
+        if self.count < 0 or len(self.head) != edge or len(self.tail) != edge:
+            raise MalformedError(f"marks of {self.count} records have two edges of {edge} values")
+        bounds = np.concatenate(([_EDGE - 1], self.places, [max(self.count, _EDGE)]))
+        if (np.diff(bounds) <= 0).any():
+            raise MalformedError("marks: the places do not ascend within the run")
+
+    @classmethod
+    def of(cls, values: Values) -> Self:
+        """Return the marks of a run with these values g, shape (records,)."""
+        edge = min(len(values), _EDGE)
+        head, tail = values[:edge].copy(), values[len(values) - edge :].copy()
+        return cls(len(values), head, tail, _marked(values))
+
+    def join(self, after: "Marks") -> "Marks":
+        """Return the marks of this run and the one after it; joining is associative."""
+        values = np.concatenate((self.tail, after.head))
+        between = _marked(values) + (self.count - len(self.tail))
+        places = (self.places, between, after.places + self.count)
+        head, tail = (
+            np.concatenate((self.head, after.head)),
+            np.concatenate((self.tail, after.tail)),
+        )
+        count = self.count + after.count
+        return Marks(count, head[:_EDGE], tail[-_EDGE:], np.concatenate(places))
+
+
+NOTHING: Final = Marks(0, np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.int64))
+
+
 class Cutter:
-    """Cuts a stream of records; its state is a few numbers, however long a chunk stays open."""
+    """Cuts a stream of records; its state is a few numbers, however long a chunk stays open.
 
-    __slots__ = ("_finder", "_open")
+    Attributes:
+        open: Records in the chunk that is open.
+        quiet: Records since the last mark, at most QUIET.
+        tail: The values of the last 63 records.
+    """
 
-    def __init__(self, cut_key: bytes) -> None:
-        self._finder = _Finder(cut_key)
-        self._open = 0
+    __slots__ = ("open", "quiet", "tail")
 
-    def feed(self, digests: Digests) -> tuple[int, ...]:
-        """Return the record counts of the chunks that end within the next records.
+    def __init__(self) -> None:
+        self.open = 0
+        self.quiet = QUIET
+        self.tail = NOTHING.tail
 
-        Args:
-            digests: Content digests in order, or the same as an array (records, 32 bytes).
-        """
-        lengths: list[int] = []
-        rows = _rows(digests)
-        start = 0
-        for end in self._finder.feed(rows):
-            lengths += _split(self._open + int(end) - start)
-            start, self._open = int(end), 0
-        full, self._open = divmod(self._open + len(rows) - start, CHUNK)
+    def feed(self, run: Marks) -> tuple[int, ...]:
+        """Return the record counts of the chunks that end within the next records."""
+        start, lengths = 0, list[int]()
+        for end in map(int, self._natural_cuts(run)):
+            lengths += _split(self.open + end - start)
+            start, self.open = end, 0
+        full, self.open = divmod(self.open + run.count - start, CHUNK)
         return (*lengths, *[CHUNK] * full)
 
-    def finish(self) -> int | None:
-        """Return the record count of the last chunk, or None if nothing is left."""
-        rest, self._open = self._open, 0
-        return rest or None
+    def _natural_cuts(self, run: Marks) -> Places:
+        """Return after how many records of the run natural cuts fall."""
+        early = _marked(np.concatenate((self.tail, run.head))) - len(self.tail)
+        self.tail = np.concatenate((self.tail, run.tail))[-_EDGE:]
+        marks = np.concatenate((early, run.places))
+        distances = np.diff(marks, prepend=-1 - self.quiet)
+        last = int(marks[-1]) if len(marks) else -1 - self.quiet
+        self.quiet = min(run.count - 1 - last, QUIET)
+        return marks[distances > QUIET] + 1
 
 
-def natural_cuts(cut_key: bytes, digests: Digests, lead: int) -> Positions:
-    """Return after how many records of a range a natural cut falls: a worker's view.
-
-    Args:
-        cut_key: From `cut_key`.
-        digests: Content digests of `lead` records before the range, then of the range.
-        lead: Records before the range: LEAD, or all there are if the dataset has fewer.
-
-    Raises:
-        MalformedError: `lead` is not from 0 to LEAD, or there are fewer digests than that.
-    """
-    rows = _rows(digests)
-    if not 0 <= lead <= min(LEAD, len(rows)):
-        raise MalformedError(f"a lead of {lead} records; there are 0 to {min(LEAD, len(rows))}")
-    ends = _Finder(cut_key).feed(rows)
-    return ends[ends > lead] - lead
+def _marked(values: Values) -> Places:
+    """Return which of `values` are marked: none of the first 63, for want of a whole window."""
+    found = [np.empty(0, np.int64)]
+    for start in range(_EDGE, len(values), _BLOCK):
+        hashes = _windowed(values[start - _EDGE : start + _BLOCK])[_EDGE:]
+        found.append(np.flatnonzero(hashes >> _MARK == 0) + start)
+    return np.concatenate(found)
 
 
-def stitch(ranges: Iterable[tuple[int, Positions]]) -> Iterator[int]:
-    """Yield the chunks' record counts of ranges that follow each other.
-
-    Args:
-        ranges: The record count and the `natural_cuts` of each range, in order.
-    """
-    left = 0
-    for count, ends in ranges:
-        start = 0
-        for end in ends:
-            yield from _split(left + int(end) - start)
-            start, left = int(end), 0
-        full, left = divmod(left + count - start, CHUNK)
-        yield from [CHUNK] * full
-    if left:
-        yield left
-
-
-class _Finder:
-    """Natural cuts of a stream; the state is h, the distance to the last mark, and the start."""
-
-    __slots__ = ("_hash", "_key", "_quiet", "_seen")
-
-    def __init__(self, key: bytes) -> None:
-        self._key = key
-        self._hash = np.uint64(0)
-        self._seen = 0  # records so far, at most WINDOW - 1: the first ones are never marked
-        self._quiet = QUIET  # records since the last mark, at most QUIET
-
-    def feed(self, rows: NDArray[np.uint8]) -> Positions:
-        """Return after how many of `rows` natural cuts fall."""
-        starts = range(0, len(rows), _BLOCK)
-        blocks = (self._block(rows[start : start + _BLOCK]) + start for start in starts)
-        return np.concatenate((np.empty(0, np.int64), *blocks))
-
-    def _block(self, rows: NDArray[np.uint8]) -> Positions:
-        hashes = rolling_hash(siphash_many(self._key, rows), self._hash)
-        marks = np.flatnonzero(hashes >> _MARK == 0)
-        marks = marks[marks >= WINDOW - 1 - self._seen]
-        distances = np.diff(marks, prepend=-1 - self._quiet)
-        last = int(marks[-1]) if len(marks) else -1 - self._quiet
-        self._hash = hashes[-1]
-        self._seen = min(self._seen + len(rows), WINDOW - 1)
-        self._quiet = min(len(rows) - 1 - last, QUIET)
-        return (marks[distances > QUIET] + 1).astype(np.int64)
-
-
-def rolling_hash(values: NDArray[np.uint64], before: np.uint64) -> NDArray[np.uint64]:
-    """Return h after each of `values`, where h was `before` in front of them.
-
-    A value leaves h after 64 steps, so six doublings make h from the values themselves.
-    """
+def _windowed(values: Values) -> Values:
+    """Return h after each of `values`; a value leaves h after 64 steps, so six doublings do it."""
     hashes = values.copy()
-    hashes[:1] += before << np.uint64(1)
     for bits in (1, 2, 4, 8, 16, 32):
         hashes[bits:] += hashes[:-bits] << np.uint64(bits)
     return hashes
@@ -151,9 +143,3 @@ def rolling_hash(values: NDArray[np.uint64], before: np.uint64) -> NDArray[np.ui
 def _split(count: int) -> list[int]:
     full, rest = divmod(count, CHUNK)
     return [CHUNK] * full + [rest] * (rest > 0)
-
-
-def _rows(digests: Digests) -> NDArray[np.uint8]:
-    if isinstance(digests, np.ndarray):
-        return digests
-    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)

@@ -1,30 +1,23 @@
-"""Records -> dataset commitment: what an issuer says about one version of a dataset.
+"""Dataset commitment: what an issuer says about one version of a dataset.
 
 The commitment is canonical JSON of kind rootline/dataset/v1 (docs/spec/dataset.md); its digest is
-the name by which runs, proofs and later versions refer to it. Building it is a stream: batches of
-records go in, chunks with their leaves come out, and nothing but one open chunk stays in memory.
+the name by which runs, proofs and later versions refer to it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from provenance import canonical
 from provenance.canonical import Fields, Json, JsonObject
-from provenance.chunk import CHUNK, Cutter, cut_key
+from provenance.chunk import CHUNK
 from provenance.errors import MalformedError
 from provenance.exclusion import NORMALISERS, IndexEntry
 from provenance.exclusion_key import check_field
-from provenance.features import FeatureSpec, digits, feature_elements, feature_salt
+from provenance.features import FeatureSpec
 from provenance.field import Digest, FieldElement
-from provenance.leaf import DatasetKey, content_digest, leaf_digest, salt
-from provenance.poseidon import ezkl_sponge_many, poseidon_many, to_words
-from provenance.record import Record, encode_record
 from provenance.schema import Bool, Decimal, Float32, Float64, Int, Schema, UInt
-from provenance.tree import Chunk, chunk_root, top_depth
+from provenance.tree import top_depth
 
 KIND: Final = "rootline/dataset/v1"
 SOURCES_KIND: Final = "rootline/sources/v1"
@@ -232,81 +225,3 @@ def sources_document(files: Sequence[SourceFile], salt_bytes: bytes) -> bytes:
         for file in files
     ]
     return canonical.encode({"kind": SOURCES_KIND, "salt": salt_bytes.hex(), "files": rows})
-
-
-@dataclass(frozen=True, slots=True)
-class LeafChunk:
-    """One closed chunk and its leaves, shape (count, 4), as Poseidon words."""
-
-    chunk: Chunk
-    leaves: NDArray[np.uint64]
-
-
-@dataclass(frozen=True, slots=True)
-class Leaves:
-    """The leaves of a run of records: content digests, and leaves of shape (count, 4)."""
-
-    contents: tuple[Digest, ...]
-    words: NDArray[np.uint64]
-
-
-def leaves_of(
-    records: Sequence[Record], schema: Schema, key: DatasetKey, spec: FeatureSpec | None
-) -> Leaves:
-    """Return the leaves of `records`, of kind features when `spec` is given.
-
-    Raises:
-        MalformedError: A record does not fit the schema, or a feature is out of range.
-    """
-    schema_digest = schema.digest
-    contents = tuple(content_digest(schema_digest, encode_record(schema, row)) for row in records)
-    plain = to_words(leaf_digest(salt(key, content), content) for content in contents)
-    if spec is None or not records:
-        return Leaves(contents, plain)
-    elements = [
-        feature_elements(digits(spec, row), feature_salt(key, content))
-        for row, content in zip(records, contents, strict=True)
-    ]
-    flat = to_words(element for row in elements for element in row)
-    commitments = ezkl_sponge_many(flat.reshape(len(records), -1, 4))
-    tags = to_words([3] * len(records))
-    return Leaves(contents, poseidon_many(np.stack([tags, plain, commitments], axis=1)))
-
-
-def chunks_of(
-    batches: Iterable[Sequence[Record]],
-    schema: Schema,
-    key: DatasetKey,
-    spec: FeatureSpec | None,
-    watch: Callable[[Sequence[Record], Sequence[Digest]], None] | None = None,
-) -> Iterator[LeafChunk]:
-    """Yield the chunks of a dataset in order, as soon as each is closed.
-
-    Args:
-        batches: Records in the dataset's order.
-        schema: What each of them fits.
-        key: Secret of the dataset's line of versions.
-        spec: Features that every leaf commits to, or None for plain leaves.
-        watch: Called with each batch and its content digests, for indexes and progress.
-
-    Raises:
-        MalformedError: A record does not fit, or there is none at all.
-    """
-    cutter = Cutter(cut_key(key))
-    waiting = np.empty((0, 4), dtype=np.uint64)
-    seen = 0
-    for batch in batches:
-        if not batch:
-            continue
-        seen += len(batch)
-        leaves = leaves_of(batch, schema, key, spec)
-        if watch is not None:
-            watch(batch, leaves.contents)
-        waiting = np.concatenate([waiting, leaves.words])
-        for length in cutter.feed(leaves.contents):
-            yield LeafChunk(chunk_root(waiting[:length]), waiting[:length])
-            waiting = waiting[length:]
-    if not seen:
-        raise MalformedError("the dataset is empty: there is nothing to commit to")
-    if len(waiting):
-        yield LeafChunk(chunk_root(waiting), waiting)

@@ -16,18 +16,18 @@ Integers are big-endian. The table comes last, so that a writer needs no second 
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import BinaryIO, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from provenance.chunk import CHUNK
-from provenance.dataset import LeafChunk
 from provenance.errors import MalformedError, RootMismatchError, UnavailableError, VerificationError
 from provenance.field import FieldElement
+from provenance.leaves import LeafChunk
 from provenance.poseidon import words_from_bytes, words_to_bytes
 from provenance.tree import MAX_CHUNKS, Chunk, Words, chunk_root, record_root
 from storage.atomic import pending, publish, sweep, told
@@ -60,6 +60,11 @@ class NodeFile:
     def records(self) -> int:
         """Number of records."""
         return self._starts[-1]
+
+    @property
+    def leaves(self) -> NDArray[np.uint8]:
+        """All leaves as they are stored, shape (records, 32), mapped from the file."""
+        return self._leaves
 
     @classmethod
     def find(cls, folder: Path, root: FieldElement) -> Self:
@@ -156,15 +161,20 @@ def write_nodes(folder: Path, chunks: Iterable[LeafChunk]) -> NodeFile:
                 raise MalformedError(f"{len(item.leaves)} leaves for {item.chunk.count} records")
             file.write(words_to_bytes(item.leaves).tobytes())
             table.append(item.chunk)
-        root = record_root(table)
-        for chunk in table:
-            file.write(chunk.root.encoded + chunk.count.to_bytes(8, "big"))
-        file.seek(0)
-        records = sum(chunk.count for chunk in table)
-        file.write(HEADER.pack(MAGIC, VERSION, len(table), records, bytes(8), root.encoded))
-        path = folder / f"{root.hex}{SUFFIX}"
+        path = folder / f"{complete(file, table).hex}{SUFFIX}"
         publish(file, temporary, path)
     return NodeFile.open(path)
+
+
+def complete(file: BinaryIO, table: Sequence[Chunk]) -> FieldElement:
+    """Write the table after the leaves, then the header; return the record root."""
+    root = record_root(table)
+    file.seek(0, 2)
+    file.writelines(chunk.root.encoded + chunk.count.to_bytes(8, "big") for chunk in table)
+    records = sum(chunk.count for chunk in table)
+    file.seek(0)
+    file.write(HEADER.pack(MAGIC, VERSION, len(table), records, bytes(8), root.encoded))
+    return root
 
 
 def _table(path: Path, rows: NDArray[np.void]) -> tuple[Chunk, ...]:

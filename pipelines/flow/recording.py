@@ -27,11 +27,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from pipelines.flow.building import commit_rows
 from pipelines.flow.catalogue import Version, chunk_table, find_run, find_version
 from pipelines.flow.origin import code_origin, environment_digest
 from pipelines.flow.publishing import await_block, publish_above
 from pipelines.flow.recorded import run_folder
-from pipelines.flow.registering import commit_records
 from pipelines.flow.states import integers, model_digest, plain_object, state_bytes
 from pipelines.flow.workspace import Workspace
 from pipelines.progress import Silent
@@ -257,8 +257,7 @@ class Run:
     def _transcript(self) -> Transcript:
         key = DatasetKey(read_bounded(self._folder / "key", 32))
         records = [step.record for step in self._steps]
-        batches = [records[i : i + 1024] for i in range(0, len(records), 1024)]
-        root, chunks = commit_records(self._folder, batches, STEP_SCHEMA, key, None)
+        root, chunks = commit_rows(self._folder, records, STEP_SCHEMA, key)
         return Transcript(root, len(chunks), len(records))
 
 

@@ -6,32 +6,27 @@ posts nothing twice; other records under a version that is taken are refused.
 
 import dataclasses
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Protocol
 
+from pipelines.flow.building import IndexRequest, build, recompute_root
 from pipelines.flow.catalogue import Version, versions
 from pipelines.flow.publishing import log_id
 from pipelines.flow.queueing import signing
 from pipelines.flow.workspace import Workspace
 from provenance.attestation import attest
 from provenance.canonical import digest as document_digest
-from provenance.dataset import DatasetCommitment, chunks_of, sources_document
+from provenance.dataset import DatasetCommitment, sources_document
 from provenance.errors import MalformedError, UnavailableError
-from provenance.exclusion import ExclusionIndex, ExclusionKey, IndexEntry, record_keys
 from provenance.exclusion_key import check_field
 from provenance.features import FeatureSpec, check_spec
-from provenance.field import Digest, FieldElement
-from provenance.leaf import DatasetKey
-from provenance.record import Record
+from provenance.field import FieldElement
+from provenance.leaves import LeafMaker
 from provenance.schema import Schema
-from provenance.tree import Chunk, record_root
 from storage.atomic import create_atomic, read_bounded
 from storage.datasets import Dataset
-from storage.nodes import NodeFile, write_nodes
 
-EXACT: Final = "exact/1"
 MAX_SOURCES: Final = 2**28
 
 
@@ -42,35 +37,6 @@ class Described(Protocol):
     def schema(self) -> Schema:
         """The logical schema of its records."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class IndexRequest:
-    """An exclusion index to build: a normaliser, and the path of the field that gives the keys."""
-
-    normaliser: str
-    field: str = ""
-
-
-@dataclass(slots=True)
-class _IndexKeys:
-    normaliser: str
-    field: str
-    keys: set[ExclusionKey] = dataclasses.field(default_factory=set, repr=False)
-    without: int = 0
-
-    def watch(self, records: Sequence[Record], contents: Sequence[Digest]) -> None:
-        """Take the keys of a batch of records."""
-        values: Sequence[object] = contents if self.normaliser == EXACT else records
-        for value in values:
-            found = record_keys(self.normaliser, self.field, value)
-            self.keys.update(found)
-            self.without += not found
-
-    def entry(self, key: DatasetKey) -> IndexEntry:
-        """Return what the commitment says of the index over these keys."""
-        index = ExclusionIndex.build(self.keys, key)
-        return index.entry(self.normaliser, self.field, self.without)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +80,8 @@ def commit(space: Workspace, dataset: Dataset, request: Request) -> DatasetCommi
     _check(request, dataset.schema)
     earlier = versions(space, request.name)
     key = space.secrets.create(request.name, space.passphrase)
-    wanted = [_IndexKeys(index.normaliser, index.field) for index in request.indexes]
-    nodes = _commit_nodes(space, dataset, request, key, wanted)
+    maker = LeafMaker(dataset.schema, key, request.features)
+    nodes, indexes = build(space, dataset, maker, request.name, earlier, request.indexes)
     taken = next((v.commitment for v in earlier if v.commitment.version == request.version), None)
     if taken is not None:
         _same(taken, nodes.root, dataset)
@@ -132,7 +98,7 @@ def commit(space: Workspace, dataset: Dataset, request: Request) -> DatasetCommi
         root=nodes.root,
         chunks=len(nodes.chunks),
         records=nodes.records,
-        indexes=tuple(keys.entry(key) for keys in wanted),
+        indexes=indexes,
         sources=document_digest(sources),
         previous=earlier[-1].commitment.digest if earlier else None,
         facts=dict(request.facts),
@@ -162,15 +128,9 @@ def recompute(space: Workspace, dataset: Dataset, commitment: DatasetCommitment)
         UnavailableError: A file could not be read, or the dataset's key is not here.
     """
     key = space.secrets.load(commitment.name, space.passphrase)
+    maker = LeafMaker(dataset.schema, key, commitment.features)
     with space.progress.stage(f"check {commitment.label}", commitment.records) as stage:
-        chunks = chunks_of(
-            dataset.batches(),
-            dataset.schema,
-            key,
-            commitment.features,
-            lambda records, _: stage.advance(len(records)),
-        )
-        return record_root([item.chunk for item in chunks])
+        return recompute_root(dataset, maker, stage.advance)
 
 
 def _check(request: Request, schema: Schema) -> None:
@@ -181,24 +141,6 @@ def _check(request: Request, schema: Schema) -> None:
         check_field(schema, index.normaliser, index.field)
 
 
-def _commit_nodes(
-    space: Workspace,
-    dataset: Dataset,
-    request: Request,
-    key: DatasetKey,
-    wanted: Sequence[_IndexKeys],
-) -> NodeFile:
-    with space.progress.stage(f"commit {request.name}@{request.version}") as stage:
-
-        def watch(records: Sequence[Record], contents: Sequence[Digest]) -> None:
-            for keys in wanted:
-                keys.watch(records, contents)
-            stage.advance(len(records))
-
-        chunks = chunks_of(dataset.batches(), dataset.schema, key, request.features, watch)
-        return write_nodes(space.home.nodes, chunks)
-
-
 def _sources(space: Workspace, root: FieldElement, dataset: Dataset) -> bytes:
     """Return the list of sources, stored under the root; a list made before keeps its salt."""
     path = space.home.nodes / f"{root.hex}.sources.json"
@@ -206,18 +148,6 @@ def _sources(space: Workspace, root: FieldElement, dataset: Dataset) -> bytes:
         document = sources_document(dataset.files, secrets.token_bytes(32))
         create_atomic(path, document, 0o600)
     return read_bounded(path, MAX_SOURCES)
-
-
-def commit_records(
-    folder: Path,
-    batches: Iterable[Sequence[Record]],
-    schema: Schema,
-    key: DatasetKey,
-    features: FeatureSpec | None,
-) -> tuple[FieldElement, tuple[Chunk, ...]]:
-    """Return root and chunk table of records, once their node file lies in `folder`."""
-    nodes = write_nodes(folder, chunks_of(batches, schema, key, features))
-    return nodes.root, nodes.chunks
 
 
 def _same(taken: DatasetCommitment, root: FieldElement, other: Described) -> None:

@@ -3,7 +3,6 @@
 import json
 from bisect import bisect_left
 from collections import Counter
-from functools import cache
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -17,14 +16,12 @@ from numpy.typing import NDArray
 
 from provenance.chunk import (
     CHUNK,
-    LEAD,
+    NOTHING,
     QUIET,
     WINDOW,
     Cutter,
+    Marks,
     cut_key,
-    natural_cuts,
-    rolling_hash,
-    stitch,
 )
 from provenance.errors import MalformedError
 from provenance.field import Digest
@@ -78,18 +75,28 @@ def slow_lengths(key: bytes, rows: Rows) -> list[int]:
     return [*lengths, size] if size else lengths
 
 
+def marks_of(key: bytes, rows: Rows) -> Marks:
+    return Marks.of(siphash_many(key, rows))
+
+
 def fast_lengths(key: bytes, rows: Rows, batches: list[int] | None = None) -> list[int]:
-    cutter, lengths, start = Cutter(key), list[int](), 0
+    cutter, lengths, start = Cutter(), list[int](), 0
     for size in [*(batches or []), len(rows)]:
-        lengths += cutter.feed(rows[start : start + size])
+        lengths += cutter.feed(marks_of(key, rows[start : start + size]))
         start += size
-    last = cutter.finish()
-    return lengths if last is None else [*lengths, last]
+    return [*lengths, cutter.open] if cutter.open else lengths
 
 
-@cache
-def naturals(seed: int, count: int) -> tuple[int, ...]:
-    return tuple(natural_cuts(KEY, random_rows(count, seed), 0).tolist())
+def natural_ends(key: bytes, rows: Rows) -> list[int]:
+    """After how many records natural cuts fall, by the rule as its page writes it."""
+    marks, ends, h = list[int](), list[int](), 0
+    for number, g in enumerate(siphash_many(key, rows).tolist()):
+        h = (2 * h + g) % 2**64
+        if h >> 52 == 0 and number >= 63:
+            if not marks or number - marks[-1] > 2047:
+                ends.append(number + 1)
+            marks.append(number)
+    return ends
 
 
 def chunks(key: bytes, rows: Rows) -> Counter[bytes]:
@@ -104,8 +111,8 @@ def test_chunk_vectors(case: dict[str, Any]) -> None:
     assert key.hex() == case["cut_key"]
     numbers = [number % case["distinct"] for number in range(case["records"])]
     digests = [Digest(sha256(str(number).encode()).digest()) for number in numbers]
-    cutter = Cutter(key)
-    assert [*cutter.feed(digests), cutter.finish()] == case["lengths"]
+    rows = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
+    assert fast_lengths(key, rows) == case["lengths"]
 
 
 @pytest.mark.parametrize("distinct", [1, 2, 3, 17, 1000, None])
@@ -124,17 +131,6 @@ def test_fast_and_slow_cuts_agree_on_data_that_repeats(period: int) -> None:
 
 
 @settings(deadline=None, max_examples=20)
-@given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=200), st.integers(0, 2**64 - 1))
-def test_doubling_gives_the_hash_of_one_step_after_the_other(values: list[int], h: int) -> None:
-    fast = rolling_hash(np.array(values, np.uint64), np.uint64(h)).tolist()
-    slow = []
-    for value in values:
-        h = (2 * h + value) % 2**64
-        slow.append(h)
-    assert fast == slow
-
-
-@settings(deadline=None, max_examples=20)
 @given(st.integers(0, 3), st.lists(st.integers(0, 9000), max_size=12))
 def test_any_split_into_batches_gives_the_same_chunks(seed: int, batches: list[int]) -> None:
     rows = random_rows(30_000, seed, (None, 2, 40, 1)[seed])
@@ -146,44 +142,81 @@ def test_batches_of_one_record_give_the_same_chunks() -> None:
     assert fast_lengths(GROUND, rows, [1] * 400) == [WINDOW, 400 - WINDOW]
 
 
-@settings(deadline=None, max_examples=20)
-@given(st.integers(0, 3), st.lists(st.integers(0, 60_000), max_size=6))
-def test_stitched_ranges_give_the_chunks_of_one_file(seed: int, splits: list[int]) -> None:
-    rows = random_rows(60_000, seed, (None, 2, 40, 1)[seed])
-    ranges = []
-    for start, end in pairwise([0, *sorted(splits), 60_000]):
-        lead = min(LEAD, start)
-        ranges.append((end - start, natural_cuts(KEY, rows[start - lead : end], lead)))
-    assert list(stitch(ranges)) == fast_lengths(KEY, rows)
+def same(left: Marks, right: Marks) -> bool:
+    parts = zip(
+        (left.head, left.tail, left.places), (right.head, right.tail, right.places), strict=True
+    )
+    return left.count == right.count and all(np.array_equal(one, other) for one, other in parts)
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.integers(0, 5), st.integers(0, 40_000), st.integers(0, 5_000))
-def test_natural_cuts_need_no_more_than_the_lead(seed: int, start: int, more: int) -> None:
-    rows = random_rows(50_000, seed)
-    lead = min(LEAD, start)
-    here = natural_cuts(KEY, rows[start - lead : start + more], lead) + start
-    assert here.tolist() == [end for end in naturals(seed, 50_000) if start < end <= start + more]
+@given(st.integers(0, 3), st.lists(st.integers(0, 60_000), max_size=6), st.integers(0, 200))
+def test_marks_of_runs_join_to_the_marks_of_the_whole(
+    seed: int, splits: list[int], first: int
+) -> None:
+    rows = random_rows(60_000, seed, (None, 2, 40, 1)[seed])
+    edges = [0, *sorted({first, *splits}), 60_000]
+    runs = [marks_of(KEY, rows[start:end]) for start, end in pairwise(edges)]
+    joined = NOTHING
+    for run in runs:
+        joined = joined.join(run)
+    backwards = NOTHING
+    for run in reversed(runs):
+        backwards = run.join(backwards)
+    whole = marks_of(KEY, rows)
+    assert same(joined, whole)
+    assert same(backwards, whole)
 
 
-def test_one_record_less_than_the_lead_is_too_little() -> None:
-    assert LEAD == 2110
-    near = ground_rows(LEAD + 1, [WINDOW - 1, LEAD])
-    assert natural_cuts(GROUND, near, LEAD).tolist() == []
-    assert natural_cuts(GROUND, near[1:], LEAD - 1).tolist() == [1]
-    far = ground_rows(LEAD + 2, [WINDOW - 1, LEAD + 1])
-    assert natural_cuts(GROUND, far[1:], LEAD).tolist() == [1]
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 3), st.lists(st.integers(0, 60_000), max_size=6))
+def test_joined_runs_are_cut_as_one_file(seed: int, splits: list[int]) -> None:
+    rows = random_rows(60_000, seed, (None, 2, 40, 1)[seed])
+    cutter, lengths = Cutter(), list[int]()
+    for start, end in pairwise([0, *sorted(splits), 60_000]):
+        lengths += cutter.feed(marks_of(KEY, rows[start:end]))
+    assert [*lengths, cutter.open][: len(lengths) + bool(cutter.open)] == slow_lengths(KEY, rows)
+
+
+def test_runs_of_one_record_join_as_well() -> None:
+    rows = ground_rows(200, [WINDOW - 1, 130])
+    joined = NOTHING
+    for number in range(200):
+        joined = joined.join(marks_of(GROUND, rows[number : number + 1]))
+    assert same(joined, marks_of(GROUND, rows))
+    assert joined.places.tolist() == [WINDOW - 1, 130]
+
+
+@pytest.mark.parametrize(
+    ("count", "head", "tail", "places"),
+    [
+        (-1, 0, 0, []),
+        (5, 4, 5, []),
+        (5, 5, 6, []),
+        (100, 63, 62, []),
+        (100, 63, 63, [62]),
+        (100, 63, 63, [100]),
+        (100, 63, 63, [70, 70]),
+        (100, 63, 63, [80, 70]),
+        (20, 20, 20, [5]),
+    ],
+)
+def test_marks_that_cannot_be_are_refused(
+    count: int, head: int, tail: int, places: list[int]
+) -> None:
+    values = np.zeros(100, np.uint64)
+    with pytest.raises(MalformedError, match="marks"):
+        Marks(count, values[:head], values[:tail], np.array(places, np.int64))
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 5), st.integers(0, 39_999))
 def test_an_edit_moves_natural_cuts_only_shortly_after_it(seed: int, place: int) -> None:
     rows = random_rows(40_000, seed)
-    before = naturals(seed, 40_000)
+    before = natural_ends(KEY, rows)
     rows[place] ^= 1
-    after = natural_cuts(KEY, rows, 0).tolist()
-    moved = {end - 1 for end in set(before) ^ set(after)}
-    assert all(place <= number <= place + LEAD for number in moved)
+    moved = {end - 1 for end in set(before) ^ set(natural_ends(KEY, rows))}
+    assert all(place <= number <= place + QUIET + WINDOW - 1 for number in moved)
 
 
 @pytest.mark.parametrize("distinct", [2, 5, 30, 1000, None])
@@ -241,18 +274,10 @@ def test_a_chunk_ends_when_it_is_full() -> None:
 
 def test_the_first_63_records_are_never_marked() -> None:
     rows = ground_rows(200, [10, WINDOW - 2, WINDOW - 1])
-    assert natural_cuts(GROUND, rows, 0).tolist() == [WINDOW]
     assert fast_lengths(GROUND, rows, [10, 53, 1]) == [WINDOW, 200 - WINDOW]
 
 
 def test_an_empty_stream_has_no_chunk() -> None:
-    cutter = Cutter(KEY)
-    assert cutter.feed([]) == ()
-    assert cutter.finish() is None
-    assert list(stitch([])) == []
-
-
-@pytest.mark.parametrize(("lead", "count"), [(-1, 5), (6, 5), (LEAD + 1, LEAD + 5)])
-def test_a_lead_that_cannot_be_is_refused(lead: int, count: int) -> None:
-    with pytest.raises(MalformedError, match="lead"):
-        natural_cuts(KEY, random_rows(count), lead)
+    cutter = Cutter()
+    assert cutter.feed(NOTHING) == ()
+    assert cutter.open == 0

@@ -1,19 +1,16 @@
 """Dataset commitments: one form, no contradictions; leaves and chunks against slow references."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provenance import canonical
-from provenance.chunk import CHUNK, Cutter, cut_key
+from provenance.chunk import CHUNK
 from provenance.dataset import (
     MAX_CHUNKS,
     MAX_FACT,
@@ -21,8 +18,6 @@ from provenance.dataset import (
     MAX_FILES,
     MAX_INDEXES,
     DatasetCommitment,
-    chunks_of,
-    leaves_of,
     sources_document,
 )
 from provenance.errors import MalformedError
@@ -30,21 +25,11 @@ from provenance.exclusion import IndexEntry
 from provenance.features import (
     FeatureField,
     FeatureSpec,
-    digits,
-    feature_commitment,
-    feature_salt,
-    features_leaf,
 )
 from provenance.field import Digest, FieldElement
-from provenance.leaf import DatasetKey, content_digest, leaf_digest, salt
-from provenance.poseidon import from_words
-from provenance.record import Record, encode_record
-from provenance.schema import Date, Field, Int, Schema, String
-from provenance.tree import chunk_root
+from provenance.schema import Date, Field, Schema
 from tests.provenance.documents import (
     DATASET,
-    SCHEMA,
-    SPEC,
     assert_members_are_needed,
     assert_one_form,
     other_spellings,
@@ -54,11 +39,6 @@ from tests.provenance.documents import (
 )
 
 VECTORS = vectors("dataset")
-KEY = DatasetKey(bytes(range(32)))
-RECORDS: tuple[Record, ...] = tuple(
-    {"age": 7 * i % 90, "ill": i % 3 == 0, "size": i / 8, "tags": ["a"] * (i % 3)}
-    for i in range(50)
-)
 WORDS = "text-nfkc-casefold/1"
 
 
@@ -72,18 +52,6 @@ def test_commitment_vectors(case: dict[str, Any]) -> None:
     else:
         with pytest.raises(MalformedError):
             DatasetCommitment.parse(data)
-
-
-@pytest.mark.parametrize("case", VECTORS["trees"], ids=lambda case: case["name"])
-def test_tree_vectors(case: dict[str, Any]) -> None:
-    key = DatasetKey(bytes.fromhex(case["key"]))
-    spec = FeatureSpec.from_json(case["features"]) if case["features"] else None
-    schema = Schema.from_json(case["schema"])
-    leaves = leaves_of(case["records"], schema, key, spec)
-    assert [content.hex() for content in leaves.contents] == case["contents"]
-    assert [leaf.hex for leaf in from_words(leaves.words)] == case["leaves"]
-    (chunk,) = chunks_of([case["records"]], schema, key, spec)
-    assert (chunk.chunk.root.hex, chunk.chunk.count) == (case["root"], len(case["records"]))
 
 
 COMMITMENTS = [
@@ -221,97 +189,6 @@ def test_sources_without_a_full_salt_or_with_a_path_twice_are_refused() -> None:
         sources_document([one, replace(one, size=2)], bytes(32))
     with pytest.raises(MalformedError, match="at most"):
         sources_document([one] * (MAX_FILES + 1), bytes(32))
-
-
-def slow_leaf(record: Record, spec: FeatureSpec | None) -> FieldElement:
-    """One leaf by the functions that hash one record at a time."""
-    content = content_digest(SCHEMA.digest, encode_record(SCHEMA, record))
-    leaf = leaf_digest(salt(KEY, content), content)
-    if spec is None:
-        return leaf
-    return features_leaf(leaf, feature_commitment(digits(spec, record), feature_salt(KEY, content)))
-
-
-@pytest.mark.parametrize("spec", [None, SPEC, replace(SPEC, label=None)])
-def test_leaves_agree_with_hashing_one_record_at_a_time(spec: FeatureSpec | None) -> None:
-    leaves = leaves_of(RECORDS, SCHEMA, KEY, spec)
-    assert from_words(leaves.words) == tuple(slow_leaf(record, spec) for record in RECORDS)
-    assert leaves.contents == tuple(
-        content_digest(SCHEMA.digest, encode_record(SCHEMA, record)) for record in RECORDS
-    )
-
-
-@pytest.mark.parametrize("spec", [None, SPEC])
-def test_no_records_have_no_leaves(spec: FeatureSpec | None) -> None:
-    leaves = leaves_of([], SCHEMA, KEY, spec)
-    assert (leaves.contents, leaves.words.shape) == ((), (0, 4))
-
-
-@given(st.lists(st.integers(0, 50), max_size=6), st.sampled_from([None, SPEC]))
-@settings(deadline=None, max_examples=15)
-def test_how_records_are_split_into_batches_changes_nothing(
-    cuts: list[int], spec: FeatureSpec | None
-) -> None:
-    edges = [0, *sorted(cuts), len(RECORDS)]
-    batches = [RECORDS[a:b] for a, b in pairwise(edges)]
-    seen: list[Digest] = []
-
-    def watch(batch: Sequence[Record], contents: Sequence[Digest]) -> None:
-        assert len(batch) == len(contents) > 0
-        seen.extend(contents)
-
-    (found,) = chunks_of(batches, SCHEMA, KEY, spec, watch)
-    whole = leaves_of(RECORDS, SCHEMA, KEY, spec)
-    assert np.array_equal(found.leaves, whole.words)
-    assert found.chunk == chunk_root([slow_leaf(record, spec) for record in RECORDS])
-    assert tuple(seen) == whole.contents
-
-
-def test_chunks_are_cut_as_the_cut_rule_says_whatever_the_batches() -> None:
-    schema = Schema.of(Field("n", Int()))
-    records: list[Record] = [{"n": i} for i in range(9000)]
-    contents = leaves_of(records, schema, KEY, None).contents
-    cutter = Cutter(cut_key(KEY))
-    lengths = [*cutter.feed(contents), cutter.finish()]
-    assert len(lengths) > 1
-    for size in (1000, 4096, 9000):
-        batches = [records[i : i + size] for i in range(0, len(records), size)]
-        found = list(chunks_of(batches, schema, KEY, None))
-        assert [each.chunk.count for each in found] == lengths
-        assert [len(each.leaves) for each in found] == lengths
-
-
-def test_a_dataset_that_ends_with_a_chunk_has_no_empty_chunk_after_it() -> None:
-    schema = Schema.of(Field("n", Int()))
-    constant: list[Record] = [{"n": 1}] * CHUNK
-    assert [each.chunk.count for each in chunks_of([constant], schema, KEY, None)] == [CHUNK]
-
-
-@pytest.mark.parametrize("batches", [[], [[]], [[], []]])
-def test_an_empty_dataset_is_refused(batches: list[list[Record]]) -> None:
-    with pytest.raises(MalformedError, match="empty"):
-        list(chunks_of(batches, SCHEMA, KEY, None))
-
-
-def test_a_record_out_of_a_features_range_is_refused_and_never_clipped() -> None:
-    with pytest.raises(MalformedError, match="size"):
-        leaves_of([{**RECORDS[0], "size": 1e6}], SCHEMA, KEY, SPEC)
-
-
-def test_another_key_schema_or_record_gives_other_leaves() -> None:
-    one: list[Record] = [{"n": "1"}]
-    schema, renamed = Schema.of(Field("n", String())), Schema.of(Field("m", String()))
-    found = {
-        from_words(leaves_of(records, each, key, None).words)
-        for records, each, key in (
-            (one, schema, KEY),
-            (one, schema, DatasetKey(bytes(32))),
-            ([{"n": "2"}], schema, KEY),
-            ([{"m": "1"}], renamed, KEY),
-            ([{"n": 1}], Schema.of(Field("n", Int())), KEY),
-        )
-    }
-    assert len(found) == 5
 
 
 def test_another_spelling_of_a_commitment_is_refused() -> None:

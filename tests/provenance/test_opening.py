@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from provenance import canonical
+from provenance.batch import Rows
 from provenance.canonical import Fields
-from provenance.dataset import leaves_of
 from provenance.errors import MalformedError, RootMismatchError, VerificationError
 from provenance.features import FeatureSpec, feature_salt
 from provenance.field import FieldElement
 from provenance.leaf import DatasetKey, Salt, content_digest, salt
+from provenance.leaves import LeafMaker
 from provenance.opening import KIND, MAX_RECORD, Opening, decode_hex, opened_leaf, verify_opening
 from provenance.poseidon import from_words
 from provenance.record import Record, encode_record
@@ -32,7 +33,7 @@ class World:
     spec: FeatureSpec | None
 
     def opening(self, number: int) -> Opening:
-        words = leaves_of(RECORDS, SCHEMA, KEY, self.spec).words
+        words = LeafMaker(SCHEMA, KEY, self.spec).leaves(Rows(SCHEMA, RECORDS)).words
         parts = [words[:3], words[3:]]
         chunk, position = divmod(number, 3)
         encoded = encode_record(SCHEMA, RECORDS[number])
@@ -46,7 +47,7 @@ class World:
 
     @property
     def commitment(self) -> Any:
-        words = leaves_of(RECORDS, SCHEMA, KEY, self.spec).words
+        words = LeafMaker(SCHEMA, KEY, self.spec).leaves(Rows(SCHEMA, RECORDS)).words
         root = record_root([chunk_root(words[:3]), chunk_root(words[3:])])
         return replace(DATASET, features=self.spec, root=root, chunks=2, records=5, indexes=())
 
@@ -66,7 +67,12 @@ def test_an_opened_record_is_read_and_stands_in_the_dataset(world: World, number
     assert parse(opening.encoded) == opening
     assert verify_opening(opening, world.commitment) == RECORDS[number]
     leaf, values = opened_leaf(opening, SCHEMA, world.spec)
-    assert leaf == from_words(leaves_of(RECORDS, SCHEMA, KEY, world.spec).words)[number]
+    assert (
+        leaf
+        == from_words(LeafMaker(SCHEMA, KEY, world.spec).leaves(Rows(SCHEMA, RECORDS)).words)[
+            number
+        ]
+    )
     assert values == RECORDS[number]
 
 

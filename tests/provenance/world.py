@@ -31,9 +31,10 @@ from provenance.audit.datasets import PATH_KIND, opened_document, table_document
 from provenance.audit.ledger import blocks_document
 from provenance.audit.proofs import exclusion_document
 from provenance.audit.steps import Sample, State, record_index, steps_document
+from provenance.batch import Rows
 from provenance.canonical import JsonObject
 from provenance.checkpoint import Checkpoint
-from provenance.dataset import DatasetCommitment, leaves_of
+from provenance.dataset import DatasetCommitment
 from provenance.envelope import PublicKey
 from provenance.errors import UnavailableError, VerificationError
 from provenance.evidence import seal
@@ -43,6 +44,7 @@ from provenance.features import FeatureField, FeatureSpec, feature_salt, values
 from provenance.field import Digest, FieldElement
 from provenance.findings import CLAIMS, Level, Outcome, Verdict
 from provenance.leaf import DatasetKey, blinded_index, blinded_leaf, content_digest, salt
+from provenance.leaves import LeafMaker
 from provenance.log import Batch, Genesis
 from provenance.membership import MembershipClaim, context_statement
 from provenance.opening import Opening
@@ -168,7 +170,11 @@ class Table:
 
     @cached_property
     def parts(self) -> tuple[Words, ...]:
-        words = leaves_of(self.records, self.schema, self.key, self.spec).words
+        words = (
+            LeafMaker(self.schema, self.key, self.spec)
+            .leaves(Rows(self.schema, self.records))
+            .words
+        )
         return tuple(part for part in (words[: self.cut], words[self.cut :]) if len(part))
 
     @cached_property

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provenance.dataset import LeafChunk
 from provenance.errors import (
     MalformedError,
     ProvenanceError,
@@ -22,6 +21,7 @@ from provenance.errors import (
     VerificationError,
 )
 from provenance.field import ORDER, FieldElement
+from provenance.leaves import LeafChunk
 from provenance.poseidon import from_words, to_words
 from provenance.tree import (
     Chunk,
@@ -108,7 +108,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from provenance.dataset import LeafChunk
+from provenance.leaves import LeafChunk
 from provenance.errors import UnavailableError
 from provenance.field import FieldElement
 from provenance.tree import Chunk

@@ -1,0 +1,200 @@
+"""What a commitment holds, made from records: the node file, and the exclusion indexes."""
+
+import hmac
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from pipelines.flow.catalogue import Version, nodes_of
+from pipelines.flow.committing import Assembly, Readable, Table, commit_sources, workers
+from pipelines.flow.workspace import Workspace
+from provenance import canonical
+from provenance.batch import Batch, Rows
+from provenance.chunk import cut_key
+from provenance.errors import ProvenanceError
+from provenance.exclusion import IndexEntry, record_keys
+from provenance.exclusion_arrays import exact_keys
+from provenance.field import FieldElement
+from provenance.leaf import DatasetKey
+from provenance.leaves import LeafMaker, Leaves, chunks_of
+from provenance.record import Record
+from provenance.schema import Schema
+from provenance.tree import Chunk, Words, record_root
+from storage.datasets import Dataset, SourceFile
+from storage.drafts import NOTHING, Draft, Known, of_version
+from storage.index_builder import IndexBuilder
+from storage.lock import locked
+from storage.nodes import NodeFile, write_nodes
+from storage.parts import Part
+
+EXACT: Final = "exact/1"
+BATCH: Final = 1024
+WAIT: Final = 24 * 3600.0
+"""Seconds that a commit waits for another one of the same dataset."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRequest:
+    """An exclusion index to build: a normaliser, and the path of the field that gives the keys."""
+
+    normaliser: str
+    field: str = ""
+
+
+@dataclass(slots=True)
+class _Index:
+    request: IndexRequest
+    builder: IndexBuilder
+    without: int = 0
+
+    def watch(self, batch: Batch, leaves: Leaves) -> None:
+        """Take the keys of a batch of records."""
+        if self.request.normaliser == EXACT:
+            self.builder.add(exact_keys(leaves.contents))
+            return
+        found = [
+            record_keys(self.request.normaliser, self.request.field, record)
+            for record in batch.records()
+        ]
+        self.without += sum(not keys for keys in found)
+        data = b"".join(key for keys in found for key in keys)
+        self.builder.add(np.frombuffer(data, np.uint8).reshape(-1, 31))
+
+    def entry(self) -> IndexEntry:
+        """Return what the commitment says of the index, once its file lies in the home."""
+        built = self.builder.finish()
+        request = self.request
+        return IndexEntry(
+            request.normaliser, request.field, (), built.root, built.count, self.without
+        )
+
+
+def rules_of(maker: LeafMaker) -> str:
+    """Return a tag of what leaves depend on but their records: key, schema and feature spec."""
+    spec = canonical.encode(maker.spec.to_json()) if maker.spec else b""
+    return hmac.digest(cut_key(maker.key), maker.schema.digest + spec, "sha256").hex()[:32]
+
+
+def build(
+    space: Workspace,
+    dataset: Dataset,
+    maker: LeafMaker,
+    name: str,
+    earlier: Sequence[Version],
+    requests: Sequence[IndexRequest],
+) -> tuple[NodeFile, tuple[IndexEntry, ...]]:
+    """Return the node file of a dataset's records, and its indexes, once they lie in the home.
+
+    Another commit of the same dataset is waited for.
+
+    Args:
+        space: The home.
+        dataset: The records.
+        maker: Makes the leaves.
+        name: The dataset's name.
+        earlier: Its versions, of which the newest spares work.
+        requests: Indexes to build.
+
+    Raises:
+        MalformedError: A record cannot be committed exactly.
+        UnavailableError: A file could not be read, or the disk is full; run it again to go on.
+    """
+    rules, folder = rules_of(maker), space.home.nodes
+    job = f"{name}-{rules}"
+    with ExitStack() as stack:
+        stack.enter_context(locked(folder / f"{name}.lock", wait=WAIT))
+        pool, ahead = stack.enter_context(workers())
+        stage = stack.enter_context(space.progress.stage(f"commit {name}", dataset.count()))
+        indexes = [
+            _Index(each, stack.enter_context(IndexBuilder(folder, maker.key, threads=ahead // 2)))
+            for each in requests
+        ]
+        draft = stack.enter_context(Draft.open(folder, job))
+        known = _known(space, earlier, rules)
+        files = stack.enter_context(_digested(dataset))
+
+        def watch(batch: Batch, leaves: Leaves) -> None:
+            for index in indexes:
+                index.watch(batch, leaves)
+            stage.advance(len(batch))
+
+        def reuse(source: Readable) -> Iterator[tuple[Part, Words]]:
+            if indexes:  # their keys come from the records
+                return
+            names = _names(dataset, files) if known.parts else {}
+            for part, words in _parts(source, names, known, draft.earlier):
+                stage.advance(part.count)
+                yield part, words
+
+        assembly = Assembly(draft, pool, (draft.earlier, known), ahead)
+        commit_sources(assembly, dataset.sources, maker, watch, reuse)
+        nodes = draft.finish(rules, _names(dataset, files))
+        return nodes, tuple(index.entry() for index in indexes)
+
+
+def commit_rows(
+    folder: Path, rows: Sequence[Record], schema: Schema, key: DatasetKey
+) -> tuple[FieldElement, tuple[Chunk, ...]]:
+    """Return root and chunk table of records in memory, once their node file lies in `folder`."""
+    batches = (Rows(schema, rows[at : at + BATCH]) for at in range(0, len(rows), BATCH))
+    nodes = write_nodes(folder, chunks_of(batches, LeafMaker(schema, key)))
+    return nodes.root, nodes.chunks
+
+
+def recompute_root(
+    dataset: Dataset, maker: LeafMaker, advance: Callable[[int], None]
+) -> FieldElement:
+    """Return the record root that a dataset's records have now; nothing is written.
+
+    Raises:
+        MalformedError: A record cannot be committed exactly.
+        UnavailableError: A file could not be read.
+    """
+
+    def watch(batch: Batch, _: Leaves) -> None:
+        advance(len(batch))
+
+    table = Table()
+    with workers() as (pool, ahead):
+        assembly = Assembly(table, pool, (), ahead)
+        commit_sources(assembly, dataset.sources, maker, watch, lambda _: ())
+    return record_root(table.chunks)
+
+
+def _known(space: Workspace, earlier: Sequence[Version], rules: str) -> Known:
+    """Return what the newest version spares the next; nothing where its node file is not usable."""
+    try:
+        return of_version(nodes_of(space, earlier[-1].commitment), rules) if earlier else NOTHING
+    except ProvenanceError:
+        return NOTHING
+
+
+def _parts(
+    source: Readable, names: Mapping[str, str], known: Known, draft: Known
+) -> Iterator[tuple[Part, Words]]:
+    name = names.get(source.identity, "")
+    if name in known.parts:
+        yield from known.parts_of(name)
+    elif source.identity:
+        yield from draft.parts_of(source.identity)
+
+
+@contextmanager
+def _digested(dataset: Dataset) -> Iterator[Future[tuple[SourceFile, ...]]]:
+    """Have the files' digests computed while their records are read."""
+    with ThreadPoolExecutor(1, thread_name_prefix="digest") as pool:
+        yield pool.submit(lambda: dataset.files)
+
+
+def _names(dataset: Dataset, files: Future[tuple[SourceFile, ...]]) -> dict[str, str]:
+    """Return the SHA-256 of each source's file by the source's identity, where there is one."""
+    found = files.result()
+    if len(found) != len(dataset.sources):  # small files that are read together
+        return {}
+    pairs = zip(dataset.sources, found, strict=True)
+    return {source.identity: file.sha256.hex() for source, file in pairs}
