@@ -9,16 +9,15 @@ misplacing a key. Building and proving is done here, by the issuer; a verifier n
 provenance.exclusion_proof, whose names are found here too.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Self
+from collections.abc import Iterable
+from typing import Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from provenance.errors import VerificationError
+from provenance.exclusion_arrays import ROW, Salter, Words, as_rows, distinct, key_array
 from provenance.exclusion_key import (
-    BITS,
-    LEAF,
     ExclusionKey,
     IndexSalt,
     field_names,
@@ -28,6 +27,7 @@ from provenance.exclusion_key import (
     key,
     record_keys,
 )
+from provenance.exclusion_path import IndexRows, Prover
 from provenance.exclusion_proof import (
     AbsenceProof,
     IndexEntry,
@@ -36,10 +36,10 @@ from provenance.exclusion_proof import (
     verify_absence,
     verify_presence,
 )
-from provenance.field import ZERO, FieldElement
+from provenance.exclusion_tree import build
 from provenance.leaf import DatasetKey
 from provenance.normalise import NORMALISERS, normalise
-from provenance.poseidon import from_words, poseidon_many, to_words
+from provenance.poseidon import words_to_bytes
 
 __all__ = [
     "NORMALISERS",
@@ -65,18 +65,23 @@ __all__ = [
 
 
 class ExclusionIndex:
-    """A built index: its root, and what is needed to prove."""
+    """A built index that fits into memory: its root, and what is needed to prove."""
 
-    __slots__ = ("_leaves", "_nodes", "_numbers", "_salts", "keys", "root")
+    __slots__ = ("_prover", "_rows", "root")
 
     def __init__(self, keys: Iterable[ExclusionKey], dataset_key: DatasetKey) -> None:
-        self.keys = tuple(sorted(set(keys)))
-        self._salts = tuple(index_salt(dataset_key, key) for key in self.keys)
-        self._numbers = [key.number for key in self.keys]
-        self._leaves = _hash_leaves(self._numbers, self._salts)
-        self._nodes: dict[tuple[int, int], FieldElement] = {}
-        self._hash_nodes()
-        self.root = self._value(0, 0, len(self.keys))
+        ordered = distinct(as_rows(key_array(keys)))
+        rows = np.zeros((len(ordered), 2, 4), np.uint64)
+
+        def put(start: int, found: Words, made: NDArray[np.bool_]) -> None:
+            rows[start : start + len(found)][made] = found[made]
+
+        self.root = build(
+            lambda start, stop: ordered[start:stop], len(ordered), Salter(dataset_key), put
+        )
+        inputs = words_to_bytes(rows.reshape(-1, 4)).reshape(-1, 2 * ROW)
+        self._rows = IndexRows(ordered, inputs)
+        self._prover = Prover(self._rows, dataset_key)
 
     @classmethod
     def build(cls, keys: Iterable[ExclusionKey], dataset_key: DatasetKey) -> Self:
@@ -86,90 +91,41 @@ class ExclusionIndex:
     @property
     def count(self) -> int:
         """The number of keys."""
-        return len(self.keys)
+        return len(self._rows)
+
+    @property
+    def keys(self) -> tuple[ExclusionKey, ...]:
+        """The keys in order."""
+        return tuple(self._rows.key(place) for place in range(self.count))
 
     def entry(self, normaliser: str, field: str, without: int) -> IndexEntry:
         """Return what a dataset commitment says about this index."""
         return IndexEntry(normaliser, field, (), self.root, self.count, without)
 
-    def walk(self, key: ExclusionKey) -> tuple[int | None, tuple[FieldElement, ...]]:
-        """Return the number of the key that stands in the place of `key`, and the siblings."""
-        low, high, siblings = 0, len(self.keys), list[FieldElement]()
-        while high - low > 1:
-            depth = len(siblings)
-            middle = self._middle(depth, low, high)
-            if key.bit(depth):
-                siblings.append(self._value(depth + 1, low, middle))
-                low = middle
-            else:
-                siblings.append(self._value(depth + 1, middle, high))
-                high = middle
-        return (low if high > low else None), tuple(siblings)
-
-    def neighbour(self, number: int) -> Neighbour:
-        """Return a key with its salt."""
-        return Neighbour(self.keys[number], self._salts[number])
-
-    def _middle(self, depth: int, low: int, high: int) -> int:
-        shift = BITS - 1 - depth
-        boundary = (self._numbers[low] >> shift | 1) << shift
-        return bisect_left(self._numbers, boundary, low, high)
-
-    def _value(self, depth: int, low: int, high: int) -> FieldElement:
-        if high - low < 2:
-            return self._leaves[low] if high > low else ZERO
-        return self._nodes[depth, low]
-
-    def _hash_nodes(self) -> None:
-        for depth, spans in reversed(list(enumerate(self._spans()))):
-            rows = [
-                (self._value(depth + 1, low, middle), self._value(depth + 1, middle, high))
-                for low, middle, high in spans
-            ]
-            words = to_words(node for row in rows for node in row).reshape(-1, 2, 4)
-            hashes = from_words(poseidon_many(words))
-            self._nodes |= {
-                (depth, span[0]): node for span, node in zip(spans, hashes, strict=True)
-            }
-
-    def _spans(self) -> Iterator[list[tuple[int, int, int]]]:
-        """Yield for each depth where its nodes, of two keys or more, begin, divide and end."""
-        wanted = [(0, len(self.keys))]
-        for depth in range(BITS):
-            spans = [
-                (low, self._middle(depth, low, high), high)
-                for low, high in wanted
-                if high - low > 1
-            ]
-            if not spans:
-                return
-            yield spans
-            wanted = [
-                half for low, middle, high in spans for half in ((low, middle), (middle, high))
-            ]
+    def prove(self, key: ExclusionKey) -> PresenceProof | AbsenceProof:
+        """Return the proof that a key is in the index, or that it is not."""
+        return self._prover.prove(key)
 
 
-def prove_presence(index: ExclusionIndex, key: ExclusionKey) -> PresenceProof:
+class Provable(Protocol):
+    """An index in memory, or the prover of one that is stored."""
+
+    def prove(self, key: ExclusionKey, /) -> PresenceProof | AbsenceProof:
+        """Return the proof that a key is in the index, or that it is not."""
+        ...
+
+
+def prove_presence(index: Provable, key: ExclusionKey) -> PresenceProof:
     """Return the proof that `key` is in the index, or raise VerificationError if it is not."""
-    number, siblings = index.walk(key)
-    if number is None or index.keys[number] != key:
+    proof = index.prove(key)
+    if isinstance(proof, AbsenceProof):
         raise VerificationError("the key is not in the index")
-    return PresenceProof(index.neighbour(number).salt, siblings)
+    return proof
 
 
-def prove_absence(index: ExclusionIndex, key: ExclusionKey) -> AbsenceProof:
+def prove_absence(index: Provable, key: ExclusionKey) -> AbsenceProof:
     """Return the proof that `key` is not in the index, or raise VerificationError if it is."""
-    number, siblings = index.walk(key)
-    if number is None:
-        return AbsenceProof(None, siblings)
-    if index.keys[number] == key:
+    proof = index.prove(key)
+    if isinstance(proof, PresenceProof):
         raise VerificationError("the key is in the index")
-    return AbsenceProof(index.neighbour(number), siblings)
-
-
-def _hash_leaves(numbers: Sequence[int], salts: Sequence[IndexSalt]) -> tuple[FieldElement, ...]:
-    rows = np.zeros((len(numbers), 3, 4), np.uint64)
-    rows[:, 0, 0] = LEAF
-    rows[:, 1] = to_words(numbers)
-    rows[:, 2] = to_words(int.from_bytes(salt, "big") for salt in salts)
-    return from_words(poseidon_many(rows))
+    return proof

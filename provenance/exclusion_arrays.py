@@ -1,0 +1,149 @@
+"""Keys, salts and leaves of many at once; each equals what provenance.exclusion_key says of one.
+
+Keys from outside are bytes in rows of 31. Inside, a key is a row of 32, the first byte 0: so it is
+a field element as files hold it, and four big-endian words that compare as the key does.
+"""
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from provenance.errors import MalformedError
+from provenance.exclusion_key import BITS, KEY_TAG, LEAF, SALT_TAG
+from provenance.leaf import DatasetKey, bucket_key
+from provenance.poseidon import poseidon_many
+
+ROW: Final = 32
+Bytes = NDArray[np.uint8]
+"""Rows of bytes."""
+Words = NDArray[np.uint64]
+"""Field elements, the last axis four words, lowest first."""
+_TEXT: Final = np.dtype("S32")
+"""A row as numpy sorts it: bytewise, zeros within included."""
+_EXACT: Final = (
+    KEY_TAG
+    + b"".join(len(part).to_bytes(4, "big") + part for part in (b"exact/1", b""))
+    + ROW.to_bytes(4, "big")
+)
+
+
+def as_rows(keys: Bytes) -> Bytes:
+    """Return keys, shape (keys, 31), as rows of 32, or raise MalformedError for another shape."""
+    _check_rows(keys, 31)
+    rows = np.zeros((len(keys), ROW), np.uint8)
+    rows[:, 1:] = keys
+    return rows
+
+
+def key_array(keys: Iterable[bytes]) -> Bytes:
+    """Return keys, 31 bytes each, as an array of shape (keys, 31)."""
+    return np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 31)
+
+
+def texts(rows: Bytes) -> NDArray[np.bytes_]:
+    """Return rows of 32 as numpy's strings, which sort and search as keys do; nothing is copied."""
+    return np.ascontiguousarray(rows).view(_TEXT).ravel()
+
+
+def distinct(rows: Bytes) -> Bytes:
+    """Return the different ones of rows of 32, in order."""
+    ordered = np.sort(texts(rows), kind="stable").view(np.uint8).reshape(-1, ROW)
+    words = ordered.view(np.uint64)
+    fresh = np.ones(len(words), np.bool_)
+    fresh[1:] = (words[1:] != words[:-1]).any(axis=1)
+    return ordered if fresh.all() else ordered[fresh]
+
+
+def shared_bits(rows: Bytes) -> NDArray[np.int16]:
+    """Return how many of their first bits each two consecutive keys share, shape (keys - 1,).
+
+    Args:
+        rows: Keys in rows of 32.
+
+    Raises:
+        MalformedError: They do not ascend, or one is there twice.
+    """
+    words = key_words(rows)
+    differing = words[1:] ^ words[:-1]
+    first = (differing != 0).argmax(axis=1)
+    one, other = (
+        np.take_along_axis(half, first[:, np.newaxis], 1)[:, 0] for half in (words[:-1], words[1:])
+    )
+    if (other <= one).any():
+        raise MalformedError("the keys of an index ascend, and each is there once")
+    bits: NDArray[np.int64] = 64 * first + 64 - _bit_lengths(one ^ other) - (8 * ROW - BITS)
+    return bits.astype(np.int16)
+
+
+def key_words(rows: Bytes) -> Words:
+    """Return rows of 32 as four words each, the highest first."""
+    return np.ascontiguousarray(rows).view(">u8").astype(np.uint64)
+
+
+def exact_keys(contents: Bytes) -> Bytes:
+    """Return the keys of records in an `exact/1` index.
+
+    Args:
+        contents: Content digests, shape (records, 32).
+
+    Returns:
+        Shape (records, 31), as `key("exact/1", "", content)` gives each.
+    """
+    _check_rows(contents, 32)
+    return _hash_rows((_EXACT, contents))
+
+
+def index_leaves(rows: Bytes, salts: Bytes) -> Words:
+    """Return the leaves of keys, in rows of 32, under their salts, in rows of 31."""
+    inputs = np.zeros((len(rows), 3, 4), np.uint64)
+    inputs[:, 0, 0] = LEAF
+    inputs[:, 1] = key_words(rows)[:, ::-1]
+    inputs[:, 2] = key_words(as_rows(salts))[:, ::-1]
+    return poseidon_many(inputs)
+
+
+class Salter:
+    """Salts keys of an index; it remembers the keys of buckets."""
+
+    def __init__(self, dataset_key: DatasetKey) -> None:
+        self._dataset_key = dataset_key
+        self._secrets = np.zeros((2**12, 16), np.uint8)
+        self._known = np.zeros(2**12, np.bool_)
+
+    def salts(self, rows: Bytes) -> Bytes:
+        """Return the salts of keys, in rows of 32, in rows of 31."""
+        buckets = rows[:, 1].astype(np.int64) << 4 | rows[:, 2] >> 4
+        self._learn(np.unique(buckets[~self._known[buckets]]).tolist())
+        return _hash_rows((SALT_TAG, self._secrets[buckets], rows[:, 1:]))
+
+    def _learn(self, buckets: Sequence[int]) -> None:
+        for number in buckets:
+            secret = bucket_key(self._dataset_key, b"xslt", number)
+            self._secrets[number] = np.frombuffer(secret, np.uint8)
+            self._known[number] = True
+
+
+def _hash_rows(parts: Sequence[bytes | Bytes]) -> Bytes:
+    """Return the first 31 bytes of the SHA-256 of each row of `parts`, put one after the other."""
+    columns = [
+        np.frombuffer(part, np.uint8)[np.newaxis] if isinstance(part, bytes) else part
+        for part in parts
+    ]
+    count = max(len(column) for column in columns) if len(columns[-1]) else 0
+    filled = [np.broadcast_to(column, (count, column.shape[1])) for column in columns]
+    messages = np.concatenate(filled, axis=1)
+    hashed = b"".join([sha256(message).digest() for message in messages])
+    return np.ascontiguousarray(np.frombuffer(hashed, np.uint8).reshape(-1, 32)[:, :31])
+
+
+def _bit_lengths(words: Words) -> NDArray[np.int64]:
+    # Without the bit under its top one a word is not rounded up to the next power of 2.
+    return np.frexp((words & ~(words >> np.uint64(1))).astype(np.float64))[1].astype(np.int64)
+
+
+def _check_rows(rows: Bytes, size: int) -> None:
+    if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != size:
+        raise MalformedError(f"expected bytes in rows of {size}, got {rows.dtype} of {rows.shape}")
