@@ -14,6 +14,7 @@ another cutting of the same records verifies as well, and gains nothing.
 
 import hmac
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Self
 
 import numpy as np
@@ -70,6 +71,22 @@ class Marks:
         edge = min(len(values), _EDGE)
         head, tail = values[:edge].copy(), values[len(values) - edge :].copy()
         return cls(len(values), head, tail, _marked(values))
+
+    def certain(self) -> tuple[tuple[int, int], ...]:
+        """Return start and record count of the chunks within the run, whatever came before it.
+
+        Its first natural cut decides all later ones; a mark is one for certain if none of the 2,047
+        records before it can be marked, and of the first 63 that cannot be told.
+        """
+        distances = np.diff(self.places, prepend=_EDGE - 1)
+        cuts = (self.places[distances > QUIET] + 1).tolist()
+        found = []
+        for start, end in pairwise([*cuts, self.count] if cuts else []):
+            lengths = _split(end - start)
+            for length in lengths if end in cuts else lengths[: (end - start) // CHUNK]:
+                found.append((start, length))
+                start += length  # noqa: PLW2901  # where the next one starts
+        return tuple(found)
 
     def join(self, after: "Marks") -> "Marks":
         """Return the marks of this run and the one after it; joining is associative."""

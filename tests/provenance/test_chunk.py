@@ -178,6 +178,30 @@ def test_joined_runs_are_cut_as_one_file(seed: int, splits: list[int]) -> None:
     assert [*lengths, cutter.open][: len(lengths) + bool(cutter.open)] == slow_lengths(KEY, rows)
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 5), st.integers(0, 30_000), st.integers(0, 30_000))
+def test_certain_chunks_are_cut_whatever_came_before(seed: int, start: int, count: int) -> None:
+    rows = random_rows(60_000, seed, (None, 2, 40, 1, None, None)[seed])
+    found = marks_of(KEY, rows[start : start + count]).certain()
+    ends = np.cumsum(fast_lengths(KEY, rows[: start + count])).tolist()
+    chunks = {(a - start, b - a) for a, b in pairwise([0, *ends])}
+    assert set(found) <= chunks
+
+
+def test_most_chunks_of_a_long_run_are_certain() -> None:
+    rows = random_rows(100_000, 3)
+    found = marks_of(KEY, rows).certain()
+    assert len(found) >= len(fast_lengths(KEY, rows)) - 3
+    assert all(size <= CHUNK for _, size in found)
+
+
+def test_a_mark_that_one_before_the_run_could_undo_is_not_certain() -> None:
+    near = ground_rows(5000, [WINDOW - 2 + QUIET, WINDOW + 2 * QUIET])
+    far = ground_rows(5000, [WINDOW - 1 + QUIET, WINDOW + 2 * QUIET])
+    assert marks_of(GROUND, near).certain() == ()
+    assert marks_of(GROUND, far).certain() == ((WINDOW + QUIET, QUIET + 1),)
+
+
 def test_runs_of_one_record_join_as_well() -> None:
     rows = ground_rows(200, [WINDOW - 1, 130])
     joined = NOTHING
