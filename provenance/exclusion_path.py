@@ -7,7 +7,7 @@ such other nodes, has a last sibling that is hashed from a row.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
@@ -38,17 +38,25 @@ class IndexRows:
 
     keys: Bytes
     rows: Bytes
+    _bytes: memoryview = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_bytes", self.keys.reshape(-1).data)
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def number(self, place: int) -> int:
         """Return the key at a place, as an integer."""
-        return int.from_bytes(self.keys[place].tobytes(), "big")
+        return int.from_bytes(self._bytes[ROW * place : ROW * place + ROW], "big")
 
     def key(self, place: int) -> ExclusionKey:
         """Return the key at a place."""
-        return ExclusionKey(self.keys[place, 1:].tobytes())
+        return ExclusionKey(bytes(self._bytes[ROW * place + 1 : ROW * place + ROW]))
+
+    def input(self, place: int, side: int) -> FieldElement:
+        """Return one of both inputs of the node that divides at a place: 0 is left."""
+        return FieldElement.decode(self.rows[place, ROW * side : ROW * side + ROW].tobytes())
 
     def present(self, keys: Bytes) -> NDArray[np.bool_]:
         """Return which of many keys are in the index, in one pass over it.
@@ -74,7 +82,7 @@ class IndexRows:
         return answer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Span:
     """The keys under a node at `depth`; they divide at the bit `fork`, where key `middle` begins.
 
@@ -87,7 +95,6 @@ class _Span:
     first: int
     fork: int = BITS
     middle: int = 0
-    inputs: tuple[FieldElement, FieldElement] = (ZERO, ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +172,7 @@ class _Walker:
 
     def _descend(self, span: _Span, side: int) -> None:
         self._siblings.extend((ZERO,) * (span.fork - span.depth))
-        self._siblings.append(span.inputs[1 - side])
+        self._siblings.append(self._stored.input(span.middle, 1 - side))
         low, high = (span.middle, span.high) if side else (span.low, span.middle)
         self._spans.append(self._span(span.fork + 1, low, high))
 
@@ -181,17 +188,17 @@ class _Walker:
         boundary = last >> BITS - 1 - fork << BITS - 1 - fork
         places = range(len(stored))
         middle = bisect_left(places, boundary, low + 1, high - 1, key=stored.number)
-        row = stored.rows[middle].tobytes()
-        inputs = FieldElement.decode(row[:ROW]), FieldElement.decode(row[ROW:])
-        return _Span(depth, low, high, first, fork, middle, inputs)
+        return _Span(depth, low, high, first, fork, middle)
 
 
-def _finished(stored: IndexRows, paths: Sequence[_Path]) -> list[_Path]:
+def _finished(stored: IndexRows, paths: Sequence[_Path]) -> Sequence[_Path]:
     """Return the paths with all siblings; what must be hashed is hashed for all of them at once."""
     wanted: dict[tuple[int, int], _Span] = {}
     for path in paths:
         if path.missing:
             wanted[path.missing.middle, len(path.siblings) + 1] = path.missing
+    if not wanted:
+        return paths
     found = dict(zip(wanted, _roots(stored, wanted), strict=True))
     return [
         _Path(None, (*path.siblings, found[path.missing.middle, len(path.siblings) + 1]))

@@ -26,8 +26,8 @@ from provenance.exclusion_key import BITS
 from provenance.field import ZERO, FieldElement
 from provenance.poseidon import from_words, poseidon_many
 
-BLOCK: Final = 2**16
-"""Keys hashed at a time: enough that numpy's part is small, few enough for 30 MB."""
+BLOCK: Final = 2**15
+"""Keys hashed at a time: enough that numpy's part is small, few enough for the cache."""
 NOTHING: Final = -1
 """Bits shared with what is beyond the first or the last key of all."""
 
@@ -153,15 +153,17 @@ class _Growth:
     def hash_level(self, depth: int) -> None:
         """Hash the nodes of one level; the levels below are done."""
         left, right, above = self._dividing(depth)
-        divided = np.stack((self.values[left], self.values[right]), axis=1)
-        self.rows[right], self.made[right] = divided, True
-        lengthened = np.zeros((len(self.lifting), 2, 4), np.uint64)
-        side = self._bit(self.lifting, depth)
-        lengthened[np.arange(len(side)), side] = self.values[self.lifting]
         at = np.concatenate((left, self.lifting))
         if not len(at):
             return
-        self.values[at] = poseidon_many(np.concatenate((divided, lengthened)))
+        inputs = np.zeros((len(at), 2, 4), np.uint64)
+        divided, lengthened = inputs[: len(left)], inputs[len(left) :]
+        divided[:, 0] = self.values.take(left, axis=0)  # indexing would take twice as long
+        divided[:, 1] = self.values.take(right, axis=0)
+        self.rows[right], self.made[right] = divided, True
+        side = self._bit(self.lifting, depth)
+        lengthened[np.arange(len(side)), side] = self.values.take(self.lifting, axis=0)
+        self.values[at] = poseidon_many(inputs)
         heights = np.concatenate((above + np.int16(1), self.heights))
         going = heights < depth
         self.lifting, self.heights = at[going], heights[going]
@@ -201,10 +203,11 @@ def _leaves(read: Read, start: int, stop: int, count: int, salter: Salter) -> Su
     low, high = max(start - 1, 0), min(stop + 1, count)
     rows = read(low, high)
     meets = np.full(stop - start + 1, NOTHING, np.int16)
-    meets[low + 1 - start : high - start] = shared_bits(rows)
-    rows = rows[start - low : stop - low]
-    values = index_leaves(rows, salter.salts(rows))
-    return Subtrees(np.arange(start, stop), meets, key_words(rows), values)
+    words = key_words(rows)
+    meets[low + 1 - start : high - start] = shared_bits(words)
+    own = slice(start - low, stop - low)
+    values = index_leaves(words[own], salter.salts(rows[own]))
+    return Subtrees(np.arange(start, stop), meets, words[own], values)
 
 
 def _joined(parts: list[Subtrees]) -> Subtrees:

@@ -30,11 +30,10 @@ from numpy.typing import NDArray
 from provenance.errors import MalformedError, RootMismatchError, UnavailableError, VerificationError
 from provenance.exclusion_arrays import ROW, Bytes, Salter, Words
 from provenance.exclusion_path import IndexRows, Prover
-from provenance.exclusion_proof import MAX_KEYS
+from provenance.exclusion_proof import MAX_KEYS, IndexEntry
 from provenance.exclusion_tree import Block, build
 from provenance.field import FieldElement
 from provenance.leaf import DatasetKey
-from provenance.poseidon import words_to_bytes
 
 MAGIC: Final = b"RL-index"
 VERSION: Final = 1
@@ -59,6 +58,10 @@ class IndexFile:
     def count(self) -> int:
         """Number of keys."""
         return len(self._stored)
+
+    def entry(self, normaliser: str, field: str, without: int) -> IndexEntry:
+        """Return what a dataset commitment says about this index."""
+        return IndexEntry(normaliser, field, (), self.root, self.count, without)
 
     @classmethod
     def find(cls, folder: Path, root: FieldElement) -> Self:
@@ -147,7 +150,7 @@ def end(count: int) -> int:
 
 def row_bytes(rows: Words) -> Bytes:
     """Return rows as they are stored, shape (rows, 64)."""
-    return words_to_bytes(rows.reshape(-1, 4)).reshape(-1, 2 * ROW)
+    return rows[..., ::-1].astype(">u8").view(np.uint8).reshape(-1, 2 * ROW)
 
 
 def mapped(work: Callable[[int], Block], items: Iterable[int], *, threads: int) -> Iterator[Block]:

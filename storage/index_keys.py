@@ -19,8 +19,8 @@ from provenance.errors import UnavailableError
 from provenance.exclusion_arrays import ROW, Bytes, as_rows, distinct, texts
 from storage.atomic import pending, told
 
-RUN: Final = 2**20
-"""Keys that are sorted at a time: 32 MB, and three times that while they are sorted."""
+RUN: Final = 2**19
+"""Keys that are sorted at a time: 16 MB, and three times that while they are sorted."""
 LEAST: Final = 64
 """Keys of a run that are read at a time, at least."""
 
@@ -55,6 +55,7 @@ class KeySorter:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        self._descriptor = None
         with told(self._folder, "write to"):
             self._stack.close()
 
@@ -65,12 +66,11 @@ class KeySorter:
             MalformedError: Another shape.
             UnavailableError: The disk is full or the folder cannot be written.
         """
-        rows = as_rows(keys)
-        while len(rows):
-            part = rows[: len(self._gathered) - self._count]
+        while len(keys):
+            part = as_rows(keys[: len(self._gathered) - self._count])
             self._gathered[self._count : self._count + len(part)] = part
             self._count += len(part)
-            rows = rows[len(part) :]
+            keys = keys[len(part) :]
             if self._count == len(self._gathered):
                 self._settle()
 
@@ -89,7 +89,7 @@ class KeySorter:
                     self._refill(run, piece)
             runs = [run for run in runs if len(run.waiting)]
             if block := _first(runs):
-                yield distinct(np.concatenate(block))
+                yield distinct(np.concatenate(block), in_runs=True)
 
     def _settle(self) -> None:
         """Make room: drop what is there twice, and append the rest to the file if it is much."""
@@ -107,7 +107,7 @@ class KeySorter:
                 self._descriptor = file.fileno()
             _write(self._descriptor, rows)
         start, self._spilled = self._spilled, self._spilled + len(rows)
-        self._runs.append(_Run(start, self._spilled, rows[:0]))
+        self._runs.append(_Run(start, self._spilled, np.empty((0, ROW), np.uint8)))
 
     def _refill(self, run: _Run, piece: int) -> None:
         wanted = min(piece - len(run.waiting), run.stop - run.start)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Final
 
@@ -54,6 +55,23 @@ def test_runs_longer_than_what_is_read_of_them_are_merged_in_blocks(tmp_path: Pa
     assert max(map(len, blocks)) <= 12 * LEAST  # a piece of each run
     found = np.concatenate(blocks)
     assert [row.tobytes() for row in found[:, 1:]] == sorted(map(bytes, numbers))
+
+
+def peak_bytes(folder: Path, count: int) -> int:
+    """The most memory that was held while so many keys were sorted, 2**12 at a time."""
+    keys = np.random.default_rng(3).integers(0, 256, (count, 31), dtype=np.uint8)
+    tracemalloc.start()
+    try:
+        with KeySorter(folder, 2**12) as sorter:
+            sorter.add(keys)
+            assert sum(map(len, sorter.ordered())) == count
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_does_not_grow_with_the_number_of_keys(tmp_path: Path) -> None:
+    assert peak_bytes(tmp_path, 2**17) < 1.2 * peak_bytes(tmp_path, 2**14)
 
 
 def test_few_keys_never_leave_memory(tmp_path: Path) -> None:
