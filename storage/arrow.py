@@ -212,10 +212,21 @@ def _cut(array: Column, items: list[Value]) -> list[Value]:
 
 def _pairs(array: Column) -> list[Value]:
     """Return the maps of `array` as lists of pairs, by reading it as the lists that it is."""
-    pair = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
-    lists = array.cast(pa.list_(pair))
+    lists = as_lists(array)
     keys, items = (values(each) for each in lists.flatten().flatten())
     return _cut(lists, list(zip(keys, items, strict=True)))
+
+
+def as_lists(maps: Column) -> Column:
+    """Return an array of maps as the lists of structs that it is, without copying.
+
+    Arrow's own `cast` and `view` would give the nulls inside maps of maps another length.
+    """
+    entries = maps.values  # with their offset, which `maps.keys` forgets
+    buffers = maps.buffers()[:2]
+    return pa.Array.from_buffers(
+        pa.list_(entries.type), len(maps), buffers, -1, maps.offset, [entries]
+    )
 
 
 def _members(array: Column) -> list[Value]:
