@@ -27,7 +27,7 @@ from provenance.exclusion_key import (
     key,
     record_keys,
 )
-from provenance.exclusion_path import IndexRows, Prover
+from provenance.exclusion_path import IndexProver, IndexRows
 from provenance.exclusion_proof import (
     AbsenceProof,
     IndexEntry,
@@ -81,7 +81,7 @@ class ExclusionIndex:
         )
         inputs = words_to_bytes(rows.reshape(-1, 4)).reshape(-1, 2 * ROW)
         self._rows = IndexRows(ordered, inputs)
-        self._prover = Prover(self._rows, dataset_key)
+        self._prover = IndexProver(self._rows, dataset_key)
 
     @classmethod
     def build(cls, keys: Iterable[ExclusionKey], dataset_key: DatasetKey) -> Self:

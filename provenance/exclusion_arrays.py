@@ -17,6 +17,8 @@ from provenance.leaf import DatasetKey, bucket_key
 from provenance.poseidon import poseidon_many
 
 ROW: Final = 32
+BLOCK: Final = 2**16
+"""Keys of an index that are searched at a time: 2 MB."""
 Bytes = NDArray[np.uint8]
 """Rows of bytes."""
 Words = NDArray[np.uint64]
@@ -84,6 +86,31 @@ def shared_bits(words: Words) -> NDArray[np.int16]:
 def key_words(rows: Bytes) -> Words:
     """Return rows of 32 as four words each, the highest first."""
     return np.ascontiguousarray(rows).view(">u8").astype(np.uint64)
+
+
+def present(index: Bytes, keys: Bytes) -> NDArray[np.bool_]:
+    """Return which of many keys are in an index, in one pass over it.
+
+    Args:
+        index: Its keys in order, in rows of 32; perhaps mapped from a file.
+        keys: In any order, shape (keys, 31).
+    """
+    wanted = texts(as_rows(keys))
+    order = np.argsort(wanted)
+    wanted = wanted[order]
+    found = np.zeros(len(wanted), np.bool_)
+    for start in range(0, len(index), BLOCK):
+        block = index[start : start + BLOCK]
+        ends = texts(block[[0, -1]])
+        low = int(np.searchsorted(wanted, ends[0]))
+        high = int(np.searchsorted(wanted, ends[1], "right"))
+        if low < high:
+            held = texts(block)
+            places = np.searchsorted(held, wanted[low:high])
+            found[low:high] = held[np.minimum(places, len(held) - 1)] == wanted[low:high]
+    answer = np.empty_like(found)
+    answer[order] = found
+    return answer
 
 
 def exact_keys(contents: Bytes) -> Bytes:

@@ -12,17 +12,15 @@ from itertools import islice
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from provenance.errors import MalformedError
-from provenance.exclusion_arrays import ROW, Bytes, Salter, as_rows, texts
+from provenance.exclusion_arrays import ROW, Bytes, Salter
 from provenance.exclusion_key import BITS, ExclusionKey, IndexSalt
 from provenance.exclusion_proof import AbsenceProof, Neighbour, PresenceProof
 from provenance.field import ZERO, FieldElement
 from provenance.leaf import DatasetKey
 from provenance.poseidon import from_words, poseidon_many, words_from_bytes
 
-BLOCK: Final = 2**16
 TOGETHER: Final = 1024
 """Proofs made at a time: their hashes are done together."""
 
@@ -58,29 +56,6 @@ class IndexRows:
         """Return one of both inputs of the node that divides at a place: 0 is left."""
         return FieldElement.decode(self.rows[place, ROW * side : ROW * side + ROW].tobytes())
 
-    def present(self, keys: Bytes) -> NDArray[np.bool_]:
-        """Return which of many keys are in the index, in one pass over it.
-
-        Args:
-            keys: In any order, shape (keys, 31).
-        """
-        wanted = texts(as_rows(keys))
-        order = np.argsort(wanted)
-        wanted = wanted[order]
-        found = np.zeros(len(wanted), np.bool_)
-        for start in range(0, len(self), BLOCK):
-            stop = min(start + BLOCK, len(self))
-            ends = texts(self.keys[[start, stop - 1]])
-            low = int(np.searchsorted(wanted, ends[0]))
-            high = int(np.searchsorted(wanted, ends[1], "right"))
-            if low < high:
-                block = texts(self.keys[start:stop])
-                places = np.searchsorted(block, wanted[low:high])
-                found[low:high] = block[np.minimum(places, len(block) - 1)] == wanted[low:high]
-        answer = np.empty_like(found)
-        answer[order] = found
-        return answer
-
 
 @dataclass(slots=True)
 class _Span:
@@ -106,7 +81,7 @@ class _Path:
     missing: _Span | None = None
 
 
-class Prover:
+class IndexProver:
     """Makes proofs from an index and the dataset key, which gives the salts."""
 
     def __init__(self, stored: IndexRows, dataset_key: DatasetKey) -> None:

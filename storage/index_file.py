@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from provenance.errors import MalformedError, RootMismatchError, UnavailableError, VerificationError
-from provenance.exclusion_arrays import ROW, Bytes, Salter, Words
-from provenance.exclusion_path import IndexRows, Prover
+from provenance.exclusion_arrays import ROW, Bytes, Salter, Words, present
+from provenance.exclusion_path import IndexProver, IndexRows
 from provenance.exclusion_proof import MAX_KEYS, IndexEntry
 from provenance.exclusion_tree import Block, build
 from provenance.field import FieldElement
@@ -107,11 +107,11 @@ class IndexFile:
 
     def present(self, keys: Bytes) -> NDArray[np.bool_]:
         """Return which of many keys, shape (keys, 31), are in the index, in one pass over it."""
-        return self._stored.present(keys)
+        return present(self._stored.keys, keys)
 
-    def prover(self, dataset_key: DatasetKey) -> Prover:
+    def prover(self, dataset_key: DatasetKey) -> IndexProver:
         """Return what proves presence and absence, one key at a time or many."""
-        return Prover(self._stored, dataset_key)
+        return IndexProver(self._stored, dataset_key)
 
     def verify(self, dataset_key: DatasetKey, threads: int = 1) -> None:
         """Recompute everything from the keys.

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from provenance.errors import MalformedError
 from provenance.exclusion_arrays import (
+    BLOCK,
     Salter,
     as_rows,
     distinct,
@@ -16,6 +17,7 @@ from provenance.exclusion_arrays import (
     index_leaves,
     key_array,
     key_words,
+    present,
     shared_bits,
 )
 from provenance.exclusion_key import ExclusionKey, index_leaf, index_salt, key
@@ -78,6 +80,29 @@ def test_a_salter_that_knows_buckets_gives_the_same_salts() -> None:
     first, again = salter.salts(rows), salter.salts(rows[::-1])
     assert (first == again[::-1]).all()
     assert first[7].tobytes() == index_salt(SECRET, ExclusionKey(numbers[7].tobytes()))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sets(KEYS, max_size=12), st.lists(KEYS, max_size=6), st.data())
+@example({bytes(31), b"\xff" * 31}, [b"\xff" * 31, bytes(31), b"\xff" * 31], None)
+def test_what_is_present_is_what_a_set_says(
+    keys: set[bytes], others: list[bytes], data: st.DataObject | None
+) -> None:
+    mine = data.draw(st.lists(st.sampled_from(sorted(keys)))) if data and keys else []
+    wanted = mine + others
+    answer = present(distinct(as_rows(key_array(keys))), key_array(wanted))
+    assert answer.tolist() == [key in keys for key in wanted]
+
+
+def test_what_is_present_in_an_index_of_many_blocks() -> None:
+    numbers = np.random.default_rng(5).integers(0, 256, (2 * BLOCK + 77, 31), dtype=np.uint8)
+    keys = distinct(as_rows(numbers))
+    beside = numbers[:1000].copy()
+    beside[:, 30] ^= 1
+    edges = keys[[0, BLOCK - 1, BLOCK, 2 * BLOCK - 1, 2 * BLOCK, -1], 1:]
+    answer = present(keys, np.concatenate((beside, numbers[::50], edges)))
+    assert not answer[:1000].any()
+    assert answer[1000:].all()
 
 
 @given(st.lists(st.binary(min_size=32, max_size=32), max_size=5))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from provenance.errors import MalformedError
 from provenance.exclusion_arrays import Salter, as_rows, distinct, key_array
 from provenance.exclusion_key import ExclusionKey, index_leaf, index_salt
-from provenance.exclusion_path import BLOCK, TOGETHER, IndexRows, Prover
+from provenance.exclusion_path import TOGETHER, IndexProver, IndexRows
 from provenance.exclusion_proof import AbsenceProof, Neighbour, PresenceProof
 from provenance.exclusion_tree import build
 from provenance.field import ZERO, FieldElement
@@ -76,7 +76,7 @@ def naive(numbers: Sequence[int], number: int) -> PresenceProof | AbsenceProof:
 @example({2**247 - 1, 2**247}, [2**247 - 1, 2**247, 0])
 @example({2, 3}, [0, 1, 4, 8])
 def test_single_proofs_are_those_of_the_definition(numbers: set[int], wanted: list[int]) -> None:
-    prover = Prover(stored(sorted(numbers)), SECRET)
+    prover = IndexProver(stored(sorted(numbers)), SECRET)
     for number in wanted:
         assert prover.prove(as_key(number)) == naive(sorted(numbers), number)
 
@@ -87,43 +87,20 @@ def test_many_proofs_are_the_single_ones_in_the_order_of_the_keys(
     numbers: set[int], wanted: list[int]
 ) -> None:
     rows = stored(sorted(numbers))
-    found = list(Prover(rows, SECRET).prove_many(map(as_key, wanted)))
+    found = list(IndexProver(rows, SECRET).prove_many(map(as_key, wanted)))
     assert [key for key, _ in found] == [as_key(number) for number in sorted(set(wanted))]
     for key, proof in found:
-        assert proof == Prover(rows, SECRET).prove(key)
+        assert proof == IndexProver(rows, SECRET).prove(key)
 
 
 def test_proofs_of_more_keys_than_are_made_together() -> None:
     numbers = [n * 7919 % 2**12 << 236 for n in range(40)]
-    prover = Prover(stored(numbers), SECRET)
+    prover = IndexProver(stored(numbers), SECRET)
     wanted = [as_key(n << 236) for n in range(TOGETHER + 100)]
     found = dict(prover.prove_many(wanted))
     assert list(found) == wanted
     for key in (*wanted[::97], wanted[-1]):
         assert found[key] == prover.prove(key)
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.sets(NUMBERS, max_size=12), st.lists(NUMBERS, max_size=12))
-@example(set(), [0, 1])
-@example({0, 2**248 - 1}, [2**248 - 1, 0, 2**248 - 1, 1])
-def test_what_is_present_is_what_a_set_says(numbers: set[int], wanted: list[int]) -> None:
-    keys = distinct(as_rows(key_array(map(as_key, numbers))))
-    index = IndexRows(keys, np.zeros((len(keys), 64), np.uint8))
-    answer = index.present(key_array(map(as_key, wanted)))
-    assert answer.tolist() == [number in numbers for number in wanted]
-
-
-def test_what_is_present_in_an_index_of_many_blocks() -> None:
-    numbers = np.random.default_rng(5).integers(0, 256, (2 * BLOCK + 77, 31), dtype=np.uint8)
-    keys = distinct(as_rows(numbers))
-    index = IndexRows(keys, np.zeros((len(keys), 64), np.uint8))
-    beside = numbers[:1000].copy()
-    beside[:, 30] ^= 1
-    edges = keys[[0, BLOCK - 1, BLOCK, 2 * BLOCK - 1, 2 * BLOCK, -1], 1:]
-    answer = index.present(np.concatenate((beside, numbers[::50], edges)))
-    assert not answer[:1000].any()
-    assert answer[1000:].all()
 
 
 # Damage
@@ -138,13 +115,13 @@ def damaged(keys: Sequence[int]) -> IndexRows:
 @pytest.mark.parametrize("keys", [[4, 3, 2, 1], [1, 1, 1, 1], [3, 4, 1, 3], [2**247, 0, 0, 5]])
 def test_keys_that_do_not_ascend_on_a_path_are_refused(keys: list[int]) -> None:
     with pytest.raises(MalformedError, match="do not ascend: the index is damaged"):
-        dict(Prover(damaged(keys), SECRET).prove_many(map(as_key, range(8))))
+        dict(IndexProver(damaged(keys), SECRET).prove_many(map(as_key, range(8))))
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(NUMBERS, min_size=4, max_size=4), NUMBERS)
 def test_a_walk_in_a_damaged_index_ends(keys: list[int], number: int) -> None:
-    prover = Prover(damaged(keys), SECRET)
+    prover = IndexProver(damaged(keys), SECRET)
     with suppress(MalformedError):
         assert len(prover.prove(as_key(number)).siblings) <= 248
 
@@ -153,7 +130,7 @@ def test_an_input_that_is_no_field_element_is_refused() -> None:
     sound = stored([1, 2])
     rows = sound.rows.copy()
     rows[1, :32] = 255
-    prover = Prover(IndexRows(sound.keys, rows), SECRET)
+    prover = IndexProver(IndexRows(sound.keys, rows), SECRET)
     for number in (2, 3, 2**247):  # beside the left input, twice, and above both
         with pytest.raises(MalformedError, match=r"below the BN254 scalar order"):
             prover.prove(as_key(number))
