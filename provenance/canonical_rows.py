@@ -49,9 +49,8 @@ def floats64(values: NDArray[np.float64]) -> Octets:
 def _one_spelling(values: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
     with np.errstate(invalid="ignore"):  # a signalling NaN
         found: NDArray[Any] = np.add(values, 0, dtype=kind)  # turns -0 into 0
-    nans = np.isnan(found)
-    if nans.any():
-        found[nans] = np.nan
+    if np.isnan(found.max(initial=0)):  # one pass; a maximum with a NaN is a NaN
+        found[np.isnan(found)] = np.nan
     return found
 
 

@@ -175,7 +175,7 @@ def _written(pieces: Sequence[_Piece], count: int) -> Encoded:
     """Return the encoding of `count` records of such pieces."""
     offsets = np.zeros(count + 1, np.int64)
     sizes = offsets[1:]
-    sizes += len(pieces)  # a validity byte each
+    sizes += sum(map(_always, pieces))
     for piece in pieces:
         _add_sizes(piece, sizes)
     np.cumsum(sizes, out=sizes)
@@ -194,19 +194,26 @@ def _are_words(piece: _Piece) -> bool:
     return isinstance(piece, Fixed) and piece.valid is None and piece.rows.shape[1] == 8
 
 
+def _always(piece: _Piece) -> int:
+    """Return how many bytes every value takes: the validity byte, and all else of fixed size."""
+    if isinstance(piece, Nothing) or piece.valid is not None:
+        return 1
+    return 1 + (piece.rows.shape[1] if isinstance(piece, Fixed) else piece.head)
+
+
 def _add_sizes(piece: _Piece, sizes: Offsets) -> None:
-    """Add the bytes of each value, without its validity byte, to the sizes of the records."""
+    """Add to the sizes of the records what each value takes beyond `_always`."""
     if isinstance(piece, Nothing):
         return
     if piece.valid is not None:
-        bytes_each = piece.rows.shape[1] if isinstance(piece, Fixed) else np.diff(piece.bounds)
-        head = 0 if isinstance(piece, Fixed) else piece.head
-        sizes += (bytes_each + head) * piece.valid
-    elif isinstance(piece, Fixed):
-        sizes += piece.rows.shape[1]
-    else:
+        each: int | Offsets
+        if isinstance(piece, Fixed):
+            each = piece.rows.shape[1]
+        else:
+            each = np.diff(piece.bounds) + piece.head
+        sizes += np.multiply(piece.valid, each, dtype=np.int64)
+    elif isinstance(piece, _Run):
         sizes += piece.bounds[1:]
-        sizes += piece.head
         sizes -= piece.bounds[:-1]
 
 

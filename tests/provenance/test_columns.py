@@ -256,6 +256,17 @@ def test_a_value_too_long_to_be_written_is_refused_before_it_is_read() -> None:
         encode_table({"x": Pairs(Nothing(size), Nothing(size), many)}, 1)
 
 
+def test_values_of_any_fixed_width_are_written() -> None:
+    for width in (0, 1, 3, 16, 300):
+        rows_ = np.arange(2 * width, dtype=np.uint64).astype(np.uint8).reshape(2, width)
+        expected = [b"\1" + each.tobytes() for each in rows_]
+        for valid, second in ((None, expected[1]), (np.array([1, 0], np.uint8), b"\0")):
+            found = encode_table({"x": Fixed(rows_, valid)}, 2)
+            assert [found.one(0), found.one(1)] == [expected[0], second]
+        items = Items(Fixed(rows_), np.array([0, 2], np.int64))
+        assert encode_table({"x": items}, 1).one(0) == b"\1\0\0\0\2" + b"".join(expected)
+
+
 def test_columns_of_other_lengths_are_refused() -> None:
     with pytest.raises(MalformedError, match="field 'x': a column of 2 values in a table of 1"):
         encode_table({"x": Nothing(2)}, 1)

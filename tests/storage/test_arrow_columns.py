@@ -170,6 +170,30 @@ def test_whatever_is_in_a_batch_both_ways_agree(batch: pa.RecordBatch) -> None:
     agree(batch)
 
 
+def children(array: Any) -> list[Any]:
+    if pa.types.is_struct(array.type):
+        return [array.field(at) for at in range(array.type.num_fields)]
+    return [array.values] if array.type.num_fields else []
+
+
+def veiled(array: Any, bits: int) -> Any:
+    """Return `array` with more nulls, one for each 0 in `bits`, and all buffers as they were."""
+    own = len(array.buffers()) - sum(len(each.buffers()) for each in children(array))
+    buffers = [pa.py_buffer(bits.to_bytes(8, "little")), *array.buffers()[1:own]]
+    return pa.Array.from_buffers(array.type, len(array), buffers, children=children(array))
+
+
+@settings(deadline=None, max_examples=200)
+@given(batches(MADE), st.integers(0, 63))
+def test_nothing_under_a_null_is_seen(batch: pa.RecordBatch, bits: int) -> None:
+    plain = (pa.types.is_null, pa.types.is_dictionary)
+    arrays: dict[str, Any] = {
+        name: array if any(check(array.type) for check in plain) else veiled(array, bits)
+        for name, array in zip(batch.schema.names, batch.columns, strict=True)
+    }
+    agree(pa.record_batch(arrays))
+
+
 @pytest.mark.parametrize("made", LEAVES, ids=lambda made: str(made[0]))
 @settings(deadline=None, max_examples=8)
 @given(data=st.data())
@@ -305,7 +329,10 @@ def test_maps_of_maps_of_nulls_are_read() -> None:
 
 
 def test_a_maps_entries_may_begin_later_in_their_buffers() -> None:
-    fields = [pa.field("key", pa.string(), nullable=False), pa.field("value", pa.int64())]
+    fields: list[Any] = [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("value", pa.int64()),
+    ]
     columns: list[Any] = [pa.array(["z", "a", "b", "c"]), pa.array([0, 1, 2, 3])]
     entries = pa.StructArray.from_arrays(columns, fields=fields).slice(1)
     offsets = pa.py_buffer(np.array([0, 1, 3], np.int32).tobytes())
