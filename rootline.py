@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipelines.flow.auditing import Audited
-    from pipelines.flow.building import IndexRequest
     from pipelines.flow.bundling import Wanted
     from pipelines.flow.catalogue import Version
     from pipelines.flow.publishing import Posted
     from pipelines.flow.recording import Run as Recording
+    from pipelines.flow.working import IndexRequest
     from pipelines.flow.workspace import Workspace
     from provenance.attestation import Attestation
     from provenance.features import FeatureSpec

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pipelines.flow.building import IndexRequest
 from pipelines.flow.registering import Request
+from pipelines.flow.working import IndexRequest
 from provenance import canonical
 from provenance.canonical import Fields, JsonObject
 from provenance.errors import MalformedError

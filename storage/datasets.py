@@ -12,12 +12,15 @@ SourceFile(path='part-1.parquet', size=4096, sha256=…)
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Final, Protocol
 
+from provenance.batch import Batch
 from provenance.errors import MalformedError, UnavailableError
 from provenance.field import Digest
 from provenance.record import Record, Schema
@@ -52,8 +55,17 @@ class Source(Protocol):
         """The logical schema that all its records fit."""
         ...
 
-    def batches(self) -> Iterator[Sequence[Record]]:
-        """Yield all records, in order, in batches."""
+    @property
+    def identity(self) -> str:
+        """The file, and what tells whether it is still the same; empty if there is no telling."""
+        ...
+
+    def count(self) -> int | None:
+        """Return the number of records, if it is known without reading them."""
+        ...
+
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
+        """Yield the records from number `start` on, up to number `stop`, in order."""
         ...
 
 
@@ -66,17 +78,39 @@ class SourceFile:
     sha256: Digest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dataset:
     """Records of one schema, from one or more sources in order."""
 
     name: str
     schema: Schema
     order: str
-    files: tuple[SourceFile, ...]
     sources: tuple[Source, ...] = field(repr=False)
+    watched: tuple[tuple[str, Watched], ...] = field(default=(), repr=False)
 
-    def batches(self) -> Iterator[Sequence[Record]]:
+    @cached_property
+    def files(self) -> tuple[SourceFile, ...]:
+        """The files, in order; their digests are computed when this is first asked for.
+
+        Raises:
+            MalformedError: A file changed since the dataset was opened.
+            UnavailableError: A file could not be read just now.
+        """
+        with ThreadPoolExecutor(DIGESTING, thread_name_prefix="digest") as pool:
+            return tuple(pool.map(self._digested, self.watched))
+
+    @property
+    def is_digested_by_reading(self) -> bool:
+        """Whether reading the records computes the files' digests as well."""
+        return any(isinstance(source, FolderSource) for source in self.sources)
+
+    def count(self) -> int | None:
+        """Return the number of records, if it is known without reading them."""
+        counts = [source.count() for source in self.sources]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    def batches(self) -> Iterator[Batch]:
         """Yield all records in order, in batches; each call reads anew.
 
         Raises:
@@ -86,7 +120,7 @@ class Dataset:
         empty = True
         for source in self.sources:
             for batch in source.batches():
-                empty = empty and not batch
+                empty = empty and not len(batch)
                 yield batch
         if empty:
             raise fail(self.name, "an empty dataset", "a commitment needs at least one record")
@@ -94,7 +128,17 @@ class Dataset:
     def records(self) -> Iterator[Record]:
         """Yield all records in order; see `batches`."""
         for batch in self.batches():
-            yield from batch
+            yield from batch.records()
+
+    def _digested(self, file: tuple[str, Watched]) -> SourceFile:
+        name, watched = file
+        for source in self.sources:
+            if isinstance(source, FolderSource) and name in source.digests:
+                return SourceFile(name, watched.size, source.digests[name])
+        told = reading(watched.name, "check the file")
+        with watched.unchanged(), told, watched.path.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").digest()
+        return SourceFile(name, watched.size, Digest(digest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +160,8 @@ class Options:
 
 Read = Callable[[Path, str, Schema | None], Source]
 DEFAULTS: Final = Options()
+DIGESTING: Final = 2
+"""Files digested at once: digesting is one of several things that are done meanwhile."""
 ROWS: Final = "rows"
 FILES: Final = "files"
 _FORMATS: Final = {
@@ -134,7 +180,7 @@ _SUFFIXES: Final = ", ".join(_FORMATS)
 
 
 @dataclass(frozen=True, slots=True)
-class _Guarded:
+class Guarded:
     """A source whose file is watched while it is read."""
 
     source: Source
@@ -142,15 +188,27 @@ class _Guarded:
 
     @property
     def name(self) -> str:
+        """What errors call it."""
         return self.source.name
 
     @property
     def schema(self) -> Schema:
+        """The logical schema of its records."""
         return self.source.schema
 
-    def batches(self) -> Iterator[Sequence[Record]]:
+    @property
+    def identity(self) -> str:
+        """The file, and what tells whether it is still the same."""
+        return self.watched.identity
+
+    def count(self) -> int | None:
+        """Return the number of records, if it is known without reading them."""
+        return self.source.count()
+
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
+        """Yield the records from `start` on; raise MalformedError if the file changes meanwhile."""
         with self.watched.unchanged():
-            yield from self.source.batches()
+            yield from self.source.batches(start, stop)
 
 
 def from_stream(stream: CStream, *, name: str = "table") -> Dataset:
@@ -160,7 +218,7 @@ def from_stream(stream: CStream, *, name: str = "table") -> Dataset:
         MalformedError: A column that cannot be encoded exactly, or a reader that reads only once.
     """
     source = _columnar().c_stream(stream, name)
-    return Dataset(name, source.schema, GIVEN, (), (source,))
+    return Dataset(name, source.schema, GIVEN, (source,))
 
 
 def open_dataset(
@@ -191,13 +249,12 @@ def open_dataset(
         raise MalformedError(f"unknown kind of records {records!r}; choose {ROWS!r} or {FILES!r}")
     name = str(path if isinstance(path, Path) else f"{len(path)} files")
     root, names = _files(path, order, options, hidden=records == FILES)
-    found = [_digested(root / name, name) for name in names]
-    files = tuple(file for file, _ in found)
+    watched = tuple((each, Watched.of(root / each)) for each in names)
     if records == FILES:
-        source = FolderSource(str(root), tuple((file.path, watched) for file, watched in found))
-        return Dataset(name, source.schema, order, files, (source,))
-    sources = tuple(_Guarded(_rows(each.path, schema, options), each) for _, each in found)
-    return Dataset(name, _agreed(sources), order, files, sources)
+        source = FolderSource(str(root), watched)
+        return Dataset(name, source.schema, order, (source,), watched)
+    sources = tuple(Guarded(_rows(each.path, schema, options), each) for _, each in watched)
+    return Dataset(name, _agreed(sources), order, sources, watched)
 
 
 def _files(
@@ -222,13 +279,6 @@ def _listed(paths: Sequence[Path], order: str) -> tuple[Path, list[str]]:
     if len(set(found)) != len(found):
         raise MalformedError("the same file is named twice; name each once")
     return root, found if order == GIVEN else sorted(found, key=natural_key)
-
-
-def _digested(path: Path, name: str) -> tuple[SourceFile, Watched]:
-    with reading(str(path), "check the file"), path.open("rb") as file:
-        before = os.fstat(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").digest()
-    return SourceFile(name, before.st_size, Digest(digest)), Watched(path, before)
 
 
 def _rows(path: Path, schema: Schema | None, options: Options) -> Source:

@@ -10,6 +10,7 @@ A cell is null when its content is the declared token, quoted or not; without a 
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -18,7 +19,7 @@ from provenance.errors import MalformedError
 from provenance.record import Record, Schema
 from storage.reading import fail, reading
 from storage.scalars import Parse, scalar
-from storage.text import MAX_LINE, batched, lines
+from storage.text import MAX_LINE, Parsed, batched, lines
 
 REMEDY: Final = "correct the file, or the declared schema"
 
@@ -33,29 +34,36 @@ class DelimitedSource:
     null: str | None
     delimiter: str
     columns: tuple[tuple[str, Parse], ...] = field(repr=False)
+    identity: str = ""
 
-    def batches(self) -> Iterator[Sequence[Record]]:
-        """Yield the records in order.
+    def count(self) -> int | None:
+        """Return None: only reading tells."""
+        return None
+
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Parsed]:
+        """Yield the records from number `start` on, up to number `stop`, in order.
 
         Raises:
             MalformedError: A row with another number of cells, or a cell that is no such value.
             UnavailableError: The system could not read the file.
         """
         with reading(self.name, REMEDY), self.path.open("rb") as file:
-            yield from batched(self._records(file))
+            yield from batched(self._records(file, start, stop))
 
-    def _records(self, file: BinaryIO) -> Iterator[tuple[Record, int]]:
+    def _records(
+        self, file: BinaryIO, start: int, stop: int | None
+    ) -> Iterator[tuple[Record, bytes]]:
         write = encoder(self.schema)
         rows = _rows(file, self.name, self.delimiter)
         next(rows)
-        for number, (line, row) in enumerate(rows, 1):
+        for number, (line, row) in enumerate(islice(rows, start, stop), start + 1):
             try:
                 record = self._record(row)
                 encoded = write(record)
             except MalformedError as error:
                 where = f"{self.name}, record {number} (line {line})"
                 raise fail(where, str(error), REMEDY) from error
-            yield record, len(encoded)
+            yield record, encoded
 
     def _record(self, row: Sequence[str]) -> Record:
         if len(row) != len(self.columns):
@@ -71,7 +79,13 @@ class DelimitedSource:
 
 
 def delimited(
-    path: Path, name: str, schema: Schema, *, null: str | None, delimiter: str
+    path: Path,
+    name: str,
+    schema: Schema,
+    *,
+    null: str | None,
+    delimiter: str,
+    identity: str = "",
 ) -> DelimitedSource:
     """Return the rows of the CSV file at `path`, whose header must name the fields of `schema`.
 
@@ -92,7 +106,7 @@ def delimited(
     for unknown in sorted(set(header) - parsers.keys()):
         raise fail(name, f"column {unknown[:80]!r} is not in the declared schema", REMEDY)
     columns = tuple((column, parsers[column]) for column in header)
-    return DelimitedSource(name, path, schema, null, delimiter, columns)
+    return DelimitedSource(name, path, schema, null, delimiter, columns, identity)
 
 
 def _parsers(name: str, schema: Schema) -> dict[str, Callable[[str], Value]]:

@@ -12,6 +12,7 @@ pairs, or an object when its keys are strings.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -35,6 +36,7 @@ from provenance.record import (
 )
 from storage.reading import fail, reading
 from storage.scalars import NON_FINITE, Parse, scalar
+from storage.text import Parsed as ParsedBatch
 from storage.text import batched, lines
 
 REMEDY: Final = "correct the file, or the declared schema"
@@ -57,26 +59,34 @@ class JsonLinesSource:
     name: str
     path: Path
     schema: Schema
+    identity: str = ""
 
-    def batches(self) -> Iterator[Sequence[Record]]:
-        """Yield the records in order.
+    def count(self) -> int | None:
+        """Return None: only reading tells."""
+        return None
+
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[ParsedBatch]:
+        """Yield the records from number `start` on, up to number `stop`, in order.
 
         Raises:
             MalformedError: A line that is no JSON object, or does not fit the schema.
             UnavailableError: The system could not read the file.
         """
         with reading(self.name, REMEDY), self.path.open("rb") as file:
-            yield from batched(self._records(file))
+            yield from batched(self._records(file, start, stop))
 
-    def _records(self, file: BinaryIO) -> Iterator[tuple[Record, int]]:
+    def _records(
+        self, file: BinaryIO, start: int, stop: int | None
+    ) -> Iterator[tuple[Record, bytes]]:
         read, write = _members(self.schema.fields), encoder(self.schema)
-        for number, line in enumerate(lines(file, self.name), 1):
+        wanted = islice(lines(file, self.name), start, stop)
+        for number, line in enumerate(wanted, start + 1):
             try:
                 record = read(parse(line))
                 encoded = write(record)
             except MalformedError as error:
                 raise fail(f"{self.name}, record {number}", str(error), REMEDY) from error
-            yield record, len(encoded)
+            yield record, encoded
 
 
 def parse(text: str) -> Parsed:

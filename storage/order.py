@@ -9,8 +9,8 @@ bytewise; paths that are equal so far are compared bytewise as a whole.
 
 import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from provenance.errors import MalformedError, UnavailableError
@@ -18,28 +18,21 @@ from provenance.errors import MalformedError, UnavailableError
 NATURAL: Final = "natural/1"
 GIVEN: Final = "given"
 MAX_FILES: Final = 2**20
-_TOKEN: Final = re.compile(rb"([0-9]+)|([^0-9])", re.DOTALL)
+_RUN: Final = re.compile(rb"[0-9]+")
 
-Token = tuple[int, int, bytes]
-NaturalKey = tuple[tuple[tuple[Token, ...], ...], bytes]
+NaturalKey = tuple[list[bytes], bytes]
 
 
 def natural_key(path: str) -> NaturalKey:
     """Return what sorts `path` (components joined by `/`) under `natural/1`."""
     raw = path.encode()
-    return tuple(_tokens(component) for component in raw.split(b"/")), raw
+    return _RUN.sub(_run, raw).split(b"/"), raw
 
 
-def _tokens(component: bytes) -> tuple[Token, ...]:
-    """Return a token for each run of digits and each other byte; a run sorts where "0" would."""
-    found: list[Token] = []
-    for digits, other in _TOKEN.findall(component):
-        if digits:
-            value = digits.lstrip(b"0")  # compared by length first, so no size is too large
-            found.append((0x30, len(value), value))
-        else:
-            found.append((other[0], 0, b""))
-    return tuple(found)
+def _run(match: re.Match[bytes]) -> bytes:
+    """Return a run of digits as bytes that sort by its value, and where "0" would."""
+    value = match[0].lstrip(b"0")
+    return b"0%010d%b" % (len(value), value)
 
 
 def find_files(folder: Path, include: str, *, hidden: bool) -> list[str]:
@@ -55,10 +48,13 @@ def find_files(folder: Path, include: str, *, hidden: bool) -> list[str]:
             that is neither file nor folder.
         UnavailableError: A folder cannot be listed.
     """
-    found = sorted(
-        (path for path in _walk(folder, hidden=hidden) if Path(path).match(include)),
-        key=natural_key,
-    )
+    return chosen(str(folder), _walk(str(folder), "", hidden=hidden), include)
+
+
+def chosen(folder: str, paths: Iterable[str], include: str) -> list[str]:
+    """Return the paths below `folder` that match `include`, in order; else raise MalformedError."""
+    matching = (path for path in paths if include == "*" or PurePosixPath(path).match(include))
+    found = sorted(matching, key=natural_key)
     if not found:
         raise MalformedError(f"{folder}: no files in this folder match {include!r}")
     if len(found) > MAX_FILES:
@@ -66,29 +62,38 @@ def find_files(folder: Path, include: str, *, hidden: bool) -> list[str]:
     return found
 
 
-def _walk(folder: Path, *, hidden: bool) -> Iterator[str]:
-    for where, folders, files in os.walk(folder, onerror=_unlisted):
-        folders[:] = [name for name in folders if hidden or name[0] not in "._"]
-        for name in folders:
-            if Path(where, name).is_symlink():
-                raise MalformedError(
-                    f"{where}/{name}: a link to a folder is not followed; name the folder itself"
-                )
-        for name in files:
-            if hidden or name[0] not in "._":
-                yield _checked(Path(where, name), folder)
+def is_hidden(name: str) -> bool:
+    """Return whether a file or folder of this name is left out where rows are read."""
+    return name.startswith((".", "_"))
 
 
-def _checked(path: Path, folder: Path) -> str:
-    if not path.is_file():
-        raise MalformedError(f"{path}: neither a file nor a folder; remove it or leave it out")
-    relative = path.relative_to(folder).as_posix()
+def _walk(folder: str, above: str, *, hidden: bool) -> Iterator[str]:
+    """Yield the paths of the files in a folder and below; `above` is its own, with `/` after it."""
     try:
-        relative.encode()
+        with os.scandir(folder) as listed:
+            entries = list(listed)
+    except OSError as error:
+        raise UnavailableError(
+            f"{folder}: cannot list this folder: {error.strerror}"
+        ) from error
+    for entry in entries:
+        if not hidden and is_hidden(entry.name):
+            continue
+        if entry.is_file():
+            yield _checked(above + entry.name)
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path, f"{above}{entry.name}/", hidden=hidden)
+        elif entry.is_dir():
+            problem = "a link to a folder is not followed; name the folder itself"
+            raise MalformedError(f"{entry.path}: {problem}")
+        else:
+            problem = "neither a file nor a folder; remove it or leave it out"
+            raise MalformedError(f"{entry.path}: {problem}")
+
+
+def _checked(path: str) -> str:
+    try:
+        path.encode()
     except UnicodeEncodeError as error:
-        raise MalformedError(f"{relative!r}: a file's name must be UTF-8; rename it") from error
-    return relative
-
-
-def _unlisted(error: OSError) -> None:
-    raise UnavailableError(f"{error.filename}: cannot list this folder: {error.strerror}")
+        raise MalformedError(f"{path!r}: a file's name must be UTF-8; rename it") from error
+    return path

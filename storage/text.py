@@ -4,14 +4,16 @@ A byte order mark at the beginning is left out. Nothing is ever held but one lin
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
+from provenance.batch import Encoded
 from provenance.record import Record
 from storage.reading import fail
 
 MAX_LINE: Final = 64 * 2**20
-BATCH_RECORDS: Final = 1024
-BATCH_BYTES: Final = 16 * 2**20
+BATCH_RECORDS: Final = 2**14
+BATCH_BYTES: Final = 2**22
 _MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
@@ -34,15 +36,34 @@ def lines(file: BinaryIO, name: str) -> Iterator[str]:
         yield text.removeprefix(_MARK) if number == 1 else text
 
 
-def batched(sized: Iterable[tuple[Record, int]]) -> Iterator[Sequence[Record]]:
-    """Yield records in batches, bounded in number and in the bytes that are given with each."""
-    batch: list[Record] = []
-    held = 0
-    for record, size in sized:
-        batch.append(record)
-        held += size
-        if len(batch) == BATCH_RECORDS or held >= BATCH_BYTES:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A batch whose records were encoded while they were read, to know that they fit."""
+
+    rows: Sequence[Record] = field(repr=False)
+    parts: Sequence[bytes] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def encoded(self) -> Encoded:
+        """Return their canonical bytes."""
+        return Encoded.of(self.parts)
+
+    def records(self) -> Sequence[Record]:
+        """Return them as Python values."""
+        return self.rows
+
+
+def batched(encoded: Iterable[tuple[Record, bytes]]) -> Iterator[Parsed]:
+    """Yield records in batches, bounded in number and in bytes."""
+    rows, parts, held = list[Record](), list[bytes](), 0
+    for record, data in encoded:
+        rows.append(record)
+        parts.append(data)
+        held += len(data)
+        if len(rows) == BATCH_RECORDS or held >= BATCH_BYTES:
+            yield Parsed(rows, parts)
+            rows, parts, held = [], [], 0
+    if rows:
+        yield Parsed(rows, parts)

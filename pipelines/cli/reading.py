@@ -11,7 +11,7 @@ from pipelines.cli.options import pair
 from provenance.errors import MalformedError
 
 if TYPE_CHECKING:
-    from pipelines.flow.building import IndexRequest
+    from pipelines.flow.working import IndexRequest
     from provenance.canonical import Json
     from provenance.features import FeatureSpec
     from provenance.schema import Schema
@@ -112,7 +112,7 @@ def read_features(path: Path | None) -> "FeatureSpec | None":
 
 def read_indexes(texts: Sequence[str] | None) -> "tuple[IndexRequest, ...]":
     """Return the indexes that options ask for, or raise MalformedError."""
-    from pipelines.flow.building import IndexRequest
+    from pipelines.flow.working import IndexRequest
     from provenance.normalise import NORMALISERS
 
     found = [text.partition(":") for text in texts or ()]

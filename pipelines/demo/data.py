@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.flow.building import IndexRequest
+from pipelines.flow.working import IndexRequest
 from pipelines.watching import Watched
 from provenance.errors import UnavailableError
 from provenance.features import FeatureField, FeatureSpec

@@ -5,27 +5,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from pipelines.flow.catalogue import Version, nodes_of
-from pipelines.flow.committing import Assembly, Readable, Table, commit_sources, workers
+from pipelines.flow.committing import Assembly, Table, commit_sources, workers
+from pipelines.flow.working import IndexRequest, Orders, Worked, work_batch
 from pipelines.flow.workspace import Workspace
 from provenance import canonical
-from provenance.batch import Batch, Rows
+from provenance.batch import Rows
 from provenance.chunk import cut_key
 from provenance.errors import ProvenanceError
-from provenance.exclusion import IndexEntry, record_keys
-from provenance.exclusion_arrays import exact_keys
+from provenance.exclusion import IndexEntry
 from provenance.field import FieldElement
 from provenance.leaf import DatasetKey
-from provenance.leaves import LeafMaker, Leaves, chunks_of
+from provenance.leaves import LeafMaker, chunks_of
 from provenance.record import Record
 from provenance.schema import Schema
 from provenance.tree import Chunk, Words, record_root
-from storage.datasets import Dataset, SourceFile
+from storage.datasets import Dataset, Source, SourceFile
 from storage.drafts import NOTHING, Draft, Known, of_version
 from storage.index_builder import IndexBuilder
 from storage.lock import locked
@@ -38,32 +37,11 @@ WAIT: Final = 24 * 3600.0
 """Seconds that a commit waits for another one of the same dataset."""
 
 
-@dataclass(frozen=True, slots=True)
-class IndexRequest:
-    """An exclusion index to build: a normaliser, and the path of the field that gives the keys."""
-
-    normaliser: str
-    field: str = ""
-
-
 @dataclass(slots=True)
 class _Index:
     request: IndexRequest
     builder: IndexBuilder
     without: int = 0
-
-    def watch(self, batch: Batch, leaves: Leaves) -> None:
-        """Take the keys of a batch of records."""
-        if self.request.normaliser == EXACT:
-            self.builder.add(exact_keys(leaves.contents))
-            return
-        found = [
-            record_keys(self.request.normaliser, self.request.field, record)
-            for record in batch.records()
-        ]
-        self.without += sum(not keys for keys in found)
-        data = b"".join(key for keys in found for key in keys)
-        self.builder.add(np.frombuffer(data, np.uint8).reshape(-1, 31))
 
     def entry(self) -> IndexEntry:
         """Return what the commitment says of the index, once its file lies in the home."""
@@ -118,12 +96,13 @@ def build(
         known = _known(space, earlier, rules)
         files = stack.enter_context(_digested(dataset))
 
-        def watch(batch: Batch, leaves: Leaves) -> None:
-            for index in indexes:
-                index.watch(batch, leaves)
-            stage.advance(len(batch))
+        def absorb(run: Worked) -> None:
+            for index, (keys, without) in zip(indexes, run.keys, strict=True):
+                index.builder.add(keys)
+                index.without += without
+            stage.advance(len(run.words))
 
-        def reuse(source: Readable) -> Iterator[tuple[Part, Words]]:
+        def reuse(source: Source) -> Iterator[tuple[Part, Words]]:
             if indexes:  # their keys come from the records
                 return
             names = _names(dataset, files) if known.parts else {}
@@ -132,9 +111,19 @@ def build(
                 yield part, words
 
         assembly = Assembly(draft, pool, (draft.earlier, known), ahead)
-        commit_sources(assembly, dataset.sources, maker, watch, reuse)
+        plan = by_batch(Orders(maker, tuple(requests)))
+        commit_sources(assembly, dataset.sources, plan, absorb, reuse)
         nodes = draft.finish(rules, _names(dataset, files))
         return nodes, tuple(index.entry() for index in indexes)
+
+
+def by_batch(orders: Orders) -> Callable[[Source, int], Iterator[Callable[[], Worked]]]:
+    """Return the plan by which one thread reads batches, and workers make leaves of them."""
+
+    def plan(source: Source, start: int) -> Iterator[Callable[[], Worked]]:
+        return (partial(work_batch, orders, batch) for batch in source.batches(start))
+
+    return plan
 
 
 def commit_rows(
@@ -155,14 +144,13 @@ def recompute_root(
         MalformedError: A record cannot be committed exactly.
         UnavailableError: A file could not be read.
     """
-
-    def watch(batch: Batch, _: Leaves) -> None:
-        advance(len(batch))
-
     table = Table()
     with workers() as (pool, ahead):
         assembly = Assembly(table, pool, (), ahead)
-        commit_sources(assembly, dataset.sources, maker, watch, lambda _: ())
+        plan = by_batch(Orders(maker))
+        commit_sources(
+            assembly, dataset.sources, plan, lambda run: advance(len(run.words)), lambda _: ()
+        )
     return record_root(table.chunks)
 
 
@@ -175,7 +163,7 @@ def _known(space: Workspace, earlier: Sequence[Version], rules: str) -> Known:
 
 
 def _parts(
-    source: Readable, names: Mapping[str, str], known: Known, draft: Known
+    source: Source, names: Mapping[str, str], known: Known, draft: Known
 ) -> Iterator[tuple[Part, Words]]:
     name = names.get(source.identity, "")
     if name in known.parts:
@@ -186,15 +174,16 @@ def _parts(
 
 @contextmanager
 def _digested(dataset: Dataset) -> Iterator[Future[tuple[SourceFile, ...]]]:
-    """Have the files' digests computed while their records are read."""
+    """Have the files' digests computed while their records are read, if reading does not do it."""
     with ThreadPoolExecutor(1, thread_name_prefix="digest") as pool:
-        yield pool.submit(lambda: dataset.files)
+        later: Future[tuple[SourceFile, ...]] = Future()
+        yield later if dataset.is_digested_by_reading else pool.submit(lambda: dataset.files)
 
 
 def _names(dataset: Dataset, files: Future[tuple[SourceFile, ...]]) -> dict[str, str]:
     """Return the SHA-256 of each source's file by the source's identity, where there is one."""
-    found = files.result()
-    if len(found) != len(dataset.sources):  # small files that are read together
+    if dataset.is_digested_by_reading or not dataset.watched:  # no file has a source of its own
         return {}
+    found = files.result()
     pairs = zip(dataset.sources, found, strict=True)
     return {source.identity: file.sha256.hex() for source, file in pairs}

@@ -11,17 +11,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Any, Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
-from provenance.batch import Batch
-from provenance.chunk import NOTHING, Cutter, Marks
+from pipelines.flow.working import Worked
+from provenance.chunk import NOTHING, Cutter
 from provenance.errors import MalformedError
 from provenance.field import Digest
-from provenance.leaves import LeafMaker, Leaves
 from provenance.tree import Chunk, Words, chunk_root
 from storage.drafts import Known
 from storage.parts import Entry, Part
@@ -29,10 +28,8 @@ from storage.parts import Entry, Part
 PART: Final = 2**17
 """Records after which a part is noted: what a killed run has to do again at most, in one file."""
 
-Watch = Callable[[Batch, Leaves], None]
 
-
-class Readable(Protocol):
+class Named(Protocol):
     """A source of records, with a name for what it was read from."""
 
     @property
@@ -40,9 +37,15 @@ class Readable(Protocol):
         """The file, and what tells whether it is still the same; empty if there is no telling."""
         ...
 
-    def batches(self, start: int = 0) -> Iterator[Batch]:
-        """Yield the records from number `start` on."""
-        ...
+
+T = TypeVar("T")
+Source = TypeVar("Source", bound=Named)
+Task = Callable[[], Worked]
+"""Makes leaves of a run of records; workers call it, in threads or elsewhere."""
+Reuse = Callable[[Source], Iterable[tuple[Part, Words]]]
+"""Gives the parts of a source whose leaves are known, from its beginning on."""
+Plan = Callable[[Source, int], Iterable[Task]]
+"""Divides a source, from a record on, into tasks in order."""
 
 
 class Sink(Protocol):
@@ -85,29 +88,35 @@ class Assembly:
     _open: list[Words] = field(default_factory=list)
     _closing: deque[Chunk | Future[Chunk]] = field(default_factory=deque)
 
-    def take(self, words: Words, marks: Marks) -> bytes:
+    def take(self, run: Worked) -> bytes:
         """Take the leaves of the next records; return them as they are stored."""
-        stored = self.sink.write(words)
+        stored = self.sink.write(run.words)
         start, waiting = 0, self._cutter.open
-        for length in self._cutter.feed(marks):
+        for length in self._cutter.feed(run.marks):
             end = start + length - waiting
-            self._close([*self._open, words[start:end]])
+            made = None if waiting else run.chunks.get(start)
+            if made is not None and made.count == length:
+                self._settled(made)
+            else:
+                self._close(np.concatenate([*self._open, run.words[start:end]]))
             start, waiting = end, 0
             self._open = []
-        self._open.append(words[start:])
+        self._open.append(run.words[start:])
         return stored
 
     def finish(self) -> None:
         """Close the last chunk and note all that are still worked on."""
         if self._cutter.open:
-            self._close(self._open)
+            self._close(np.concatenate(self._open))
         while self._closing:
             self._settle()
 
-    def _close(self, parts: list[Words]) -> None:
-        leaves = np.concatenate(parts)
+    def _close(self, leaves: Words) -> None:
         found = next(filter(None, (known.chunk(leaves) for known in self.known)), None)
-        self._closing.append(found or self.pool.submit(chunk_root, leaves))
+        self._settled(found or self.pool.submit(chunk_root, leaves))
+
+    def _settled(self, chunk: Chunk | Future[Chunk]) -> None:
+        self._closing.append(chunk)
         while self._is_due():
             self._settle()
 
@@ -123,20 +132,19 @@ class Assembly:
 
 def commit_sources(
     assembly: Assembly,
-    sources: Iterable[Readable],
-    maker: LeafMaker,
-    watch: Watch | None,
-    reuse: Callable[[Readable], Iterable[tuple[Part, Words]]],
+    sources: Iterable[Source],
+    plan: Plan[Source],
+    absorb: Callable[[Worked], None],
+    reuse: Reuse[Source],
 ) -> None:
     """Commit to the records of all sources, in order.
 
     Args:
         assembly: Where the leaves go.
         sources: What to read.
-        maker: Makes the leaves.
-        watch: Called in order with each batch that was read and its leaves; then nothing may be
-            taken over, so `reuse` gives nothing.
-        reuse: Gives the parts of a source whose leaves are known, from its beginning on.
+        plan: Divides what is to be read of a source.
+        absorb: Called in order with what each task made.
+        reuse: Gives what need not be read; nothing, if `absorb` has to see all records.
 
     Raises:
         MalformedError: A record that cannot be committed exactly, or there is none at all.
@@ -146,51 +154,47 @@ def commit_sources(
     for source in sources:
         count, is_whole = 0, False
         for part, words in reuse(source):
-            assembly.take(words, part.marks)
-            assembly.sink.add(Part(source.identity, count, part.marks, part.leaves, part.last))
+            assembly.take(Worked(words, part.marks))
+            assembly.sink.add(replace(part, source=source.identity))
             count, is_whole = count + part.count, part.last
         if not is_whole:
-            count += _read(assembly, source, count, maker, watch)
+            tasks = in_order(assembly.pool, plan(source, count), assembly.ahead)
+            count += _take_all(assembly, source.identity, count, _seen(tasks, absorb))
         is_empty = is_empty and not count
     if is_empty:
         raise MalformedError("the dataset is empty: there is nothing to commit to")
     assembly.finish()
 
 
-def _read(
-    assembly: Assembly, source: Readable, start: int, maker: LeafMaker, watch: Watch | None
-) -> int:
-    """Commit to the records of a source from `start` on; return how many there were."""
-    marks, digest, count = NOTHING, sha256(), 0
-    work = in_order(assembly.pool, maker.leaves, source.batches(start), assembly.ahead)
-    for batch, leaves in work:
-        if watch is not None:
-            watch(batch, leaves)
+def _seen(runs: Iterable[Worked], absorb: Callable[[Worked], None]) -> Iterator[Worked]:
+    for run in runs:
+        absorb(run)
+        yield run
+
+
+def _take_all(assembly: Assembly, source: str, start: int, runs: Iterable[Worked]) -> int:
+    """Take the leaves of a source from record `start` on, and note them part by part."""
+    marks, digest, at = NOTHING, sha256(), start
+    for run in runs:
         if marks.count >= PART:
-            part = Part(source.identity, start + count, marks, Digest(digest.digest()), last=False)
-            assembly.sink.add(part)
-            count, marks, digest = count + marks.count, NOTHING, sha256()
-        found = Marks.of(leaves.values)
-        digest.update(assembly.take(leaves.words, found))
-        marks = marks.join(found)
+            assembly.sink.add(Part(source, at, marks, Digest(digest.digest()), last=False))
+            at, marks, digest = at + marks.count, NOTHING, sha256()
+        digest.update(assembly.take(run))
+        marks = marks.join(run.marks)
     if marks.count:
-        part = Part(source.identity, start + count, marks, Digest(digest.digest()), last=True)
-        assembly.sink.add(part)
-    return count + marks.count
+        assembly.sink.add(Part(source, at, marks, Digest(digest.digest()), last=True))
+    return at + marks.count - start
 
 
-def in_order(
-    pool: Executor, work: Callable[[Any], Any], items: Iterable[Any], ahead: int
-) -> Iterator[tuple[Any, Any]]:
-    """Yield each item with what workers make of it, in order, at most `ahead` items read ahead."""
-    waiting: deque[tuple[Any, Future[Any]]] = deque()
-    for item in items:
-        waiting.append((item, pool.submit(work, item)))
+def in_order(pool: Executor, tasks: Iterable[Callable[[], T]], ahead: int) -> Iterator[T]:
+    """Yield what workers make of tasks, in order, with at most `ahead` more of them handed out."""
+    waiting: deque[Future[T]] = deque()
+    for task in tasks:
+        waiting.append(pool.submit(task))
         if len(waiting) > ahead:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    for first, future in waiting:
-        yield first, future.result()
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 @contextmanager

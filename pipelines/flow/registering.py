@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from pipelines.flow.building import IndexRequest, build, recompute_root
+from pipelines.flow.building import build, recompute_root
 from pipelines.flow.catalogue import Version, versions
 from pipelines.flow.publishing import log_id
 from pipelines.flow.queueing import signing
+from pipelines.flow.working import IndexRequest
 from pipelines.flow.workspace import Workspace
 from provenance.attestation import attest
 from provenance.canonical import digest as document_digest

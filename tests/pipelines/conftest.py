@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.flow.building import IndexRequest
+from pipelines.flow.working import IndexRequest
 from pipelines.flow.workspace import Workspace
 from pipelines.watching import Watched, watch
 from storage.home import Home

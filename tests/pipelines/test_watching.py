@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.flow.building import IndexRequest
 from pipelines.flow.registering import Request
+from pipelines.flow.working import IndexRequest
 from pipelines.flow.workspace import Workspace
 from pipelines.watching import FILE, Watched, find_watched, watch, watched
 from provenance.errors import MalformedError

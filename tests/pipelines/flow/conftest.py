@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.flow.building import IndexRequest
 from pipelines.flow.catalogue import Version
 from pipelines.flow.registering import Request, register
+from pipelines.flow.working import IndexRequest
 from pipelines.flow.workspace import Workspace
 from provenance.features import FeatureField, FeatureSpec
 from storage.datasets import Dataset, from_stream

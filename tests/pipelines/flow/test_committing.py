@@ -1,20 +1,24 @@
 """The commit engine against the plain stream: the same tree, however work is split or broken."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pipelines.flow.committing as engine
-from pipelines.flow.committing import Assembly, Readable, Table, commit_sources, in_order, workers
+from pipelines.flow.building import by_batch
+from pipelines.flow.committing import Assembly, Table, commit_sources, in_order, workers
+from pipelines.flow.working import Orders, Worked
 from provenance.batch import Batch, Rows
 from provenance.errors import MalformedError
 from provenance.leaf import DatasetKey
-from provenance.leaves import LeafMaker, Leaves, chunks_of
+from provenance.leaves import LeafMaker, chunks_of
 from provenance.schema import Field, Int, Schema
 from provenance.tree import Chunk, Words
 from storage.drafts import NOTHING, Draft, Known, of_version
@@ -39,13 +43,28 @@ class Numbers:
     stop: int | None = None
     read: int = field(default=0)
 
-    def batches(self, start: int = 0) -> Iterator[Batch]:
+    @property
+    def name(self) -> str:
+        return self.identity
+
+    @property
+    def schema(self) -> Schema:
+        return SCHEMA
+
+    def count(self) -> int | None:
+        return None
+
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
+        assert stop is None
         for at in range(start, len(self.numbers), self.size):
             if self.stop is not None and at >= self.stop:
                 raise Killed
             rows = [{"n": n} for n in self.numbers[at : at + self.size]]
             self.read += len(rows)
             yield Rows(SCHEMA, rows)
+
+
+plan = by_batch(Orders(MAKER))
 
 
 def plain(*sources: Numbers) -> list[Chunk]:
@@ -58,13 +77,13 @@ def run(
 ) -> NodeFile:
     with workers(threads) as (pool, ahead), Draft.open(folder, "job") as draft:
 
-        def reuse(source: Readable) -> Iterable[tuple[Part, Words]]:
+        def reuse(source: Numbers) -> Iterable[tuple[Part, Words]]:
             yield from known.parts_of(f"sha of {source.identity}")
             if f"sha of {source.identity}" not in known.parts:
                 yield from draft.earlier.parts_of(source.identity)
 
         assembly = Assembly(draft, pool, (draft.earlier, known), ahead)
-        commit_sources(assembly, sources, MAKER, None, reuse)
+        commit_sources(assembly, sources, plan, lambda _: None, reuse)
         return draft.finish(
             "rules", {s.identity: f"sha of {s.identity}" for s in sources if s.identity}
         )
@@ -190,29 +209,25 @@ def test_no_record_at_all_is_refused(tmp_path: Path) -> None:
         run(tmp_path, [Numbers("a", []), Numbers("b", [])])
 
 
-def test_batches_are_watched_in_order_and_a_table_stores_nothing() -> None:
-    source, seen, table = Numbers("a", numbers(1, 3000), 100), list[int](), Table()
-
-    def watch(batch: Batch, leaves: Leaves) -> None:
-        assert len(batch) == len(leaves)
-        seen.extend(int(str(row["n"])) for row in batch.records())
-
+def test_runs_are_absorbed_in_order_and_a_table_stores_nothing() -> None:
+    source, seen, table = Numbers("a", numbers(1, 3000), 100), list[Worked](), Table()
     with workers(3) as (pool, ahead):
         assembly = Assembly(table, pool, (), ahead)
-        commit_sources(assembly, [source], MAKER, watch, lambda _: ())
-    assert seen == list(source.numbers)
+        commit_sources(assembly, [source], plan, seen.append, lambda _: ())
+    whole = MAKER.leaves(Rows(SCHEMA, [{"n": n} for n in source.numbers]))
+    assert np.array_equal(np.concatenate([run.words for run in seen]), whole.words)
     assert table.chunks == plain(source)
 
 
-def test_no_more_is_read_than_may_lie_ahead() -> None:
+def test_no_more_is_handed_out_than_may_lie_ahead() -> None:
     read: list[int] = []
 
-    def items() -> Iterator[int]:
+    def tasks() -> Iterator[Callable[[], int]]:
         for number in range(100):
             read.append(number)
-            yield number
+            yield partial(int.__neg__, number)
 
     with workers(2) as (pool, _):
-        for number, (item, made) in enumerate(in_order(pool, lambda each: -each, items(), 5)):
-            assert (item, made) == (number, -number)
+        for number, made in enumerate(in_order(pool, tasks(), 5)):
+            assert made == -number
             assert len(read) <= number + 6

@@ -7,13 +7,13 @@ import pytest
 from pipelines.flow.catalogue import Version, attestations, find_version, nodes_of, versions
 from pipelines.flow.queueing import waiting
 from pipelines.flow.registering import (
-    IndexRequest,
     Request,
     commit,
     recompute,
     register,
     sign,
 )
+from pipelines.flow.working import IndexRequest
 from pipelines.flow.workspace import Workspace
 from provenance.errors import MalformedError, UnavailableError
 from provenance.features import FeatureField, FeatureSpec
