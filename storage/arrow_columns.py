@@ -84,8 +84,6 @@ def columns(batch: pa.RecordBatch, schema: Schema) -> Mapping[str, Column]:
 def _members(
     arrays: Mapping[str, Array], logical: Mapping[str, LogicalType]
 ) -> Mapping[str, Column]:
-    for name in arrays.keys() - logical.keys():
-        raise MalformedError(f"field {name[:80]!r} is not in the schema")
     found = {}
     for name, kind in logical.items():
         if name not in arrays:
@@ -94,6 +92,8 @@ def _members(
             found[name] = column(arrays[name], kind)
         except MalformedError as error:
             raise MalformedError(f"field {name!r}: {error}") from error
+    if len(arrays) != len(found):
+        raise MalformedError(f"field {min(arrays.keys() - found)[:80]!r} is not in the schema")
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from provenance.batch import Encoded
@@ -164,9 +164,19 @@ def batches(draw: Callable[..., Any], made: st.SearchStrategy[Made]) -> pa.Recor
     return pa.record_batch(found)
 
 
+def is_valid(batch: pa.RecordBatch) -> bool:
+    """Return whether a reader would hand a batch on; pyarrow makes some that are not."""
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 @settings(deadline=None, max_examples=200)
 @given(batches(MADE))
 def test_whatever_is_in_a_batch_both_ways_agree(batch: pa.RecordBatch) -> None:
+    assume(is_valid(batch))
     agree(batch)
 
 
@@ -191,7 +201,9 @@ def test_nothing_under_a_null_is_seen(batch: pa.RecordBatch, bits: int) -> None:
         name: array if any(check(array.type) for check in plain) else veiled(array, bits)
         for name, array in zip(batch.schema.names, batch.columns, strict=True)
     }
-    agree(pa.record_batch(arrays))
+    veiled_batch = pa.record_batch(arrays)
+    assume(is_valid(veiled_batch))
+    agree(veiled_batch)
 
 
 @pytest.mark.parametrize("made", LEAVES, ids=lambda made: str(made[0]))
@@ -376,7 +388,7 @@ def test_what_cannot_be_encoded_is_refused_by_field(array: Any, message: str) ->
 @pytest.mark.parametrize(
     ("batch", "message"),
     [
-        (pa.record_batch({"y": pa.array([1])}), "field 'y' is not in the schema"),
+        (pa.record_batch({"y": pa.array([1])}), "field 'x' is missing"),
         (pa.record_batch({"x": pa.array([1]), "y": pa.array([1])}), "'y' is not in the schema"),
         (one(pa.array([True])), "field 'x': expected int, got Arrow type bool"),
         (one(pa.array([1], pa.uint8())), "field 'x': expected int, got Arrow type uint8"),
