@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -48,12 +49,15 @@ def snapshot_folder(space: Workspace, key: str) -> Path:
     return space.home.cache / "snapshots" / key
 
 
+def snapshot_path(space: Workspace, key: str) -> Path:
+    """Return the snapshot's file or folder of files."""
+    name, _ = parts(key)
+    return snapshot_folder(space, key) / Path(find_watched(space.home, name).path).name
+
+
 def snapshot_of(space: Workspace, key: str) -> Dataset:
     """Return the records of a partition's snapshot."""
-    name, _ = parts(key)
-    return open_dataset(
-        snapshot_folder(space, key) / Path(find_watched(space.home, name).path).name
-    )
+    return open_dataset(snapshot_path(space, key))
 
 
 @dg.asset(partitions_def=VERSIONS, group_name=GROUP, kinds={"dvc"}, retry_policy=RETRY)
@@ -85,8 +89,8 @@ def commitment(context: dg.AssetExecutionContext, home: HomeResource) -> dg.Outp
     name, version = parts(context.partition_key)
     began = time.monotonic()
     with told():
-        dataset = snapshot_of(space, context.partition_key)
-        made = commit(space, dataset, find_watched(space.home, name).request(version))
+        reopen = partial(open_dataset, snapshot_path(space, context.partition_key))
+        made = commit(space, reopen(), find_watched(space.home, name).request(version), reopen)
     seconds = time.monotonic() - began
     return dg.Output(
         made.encoded,

@@ -1,5 +1,6 @@
 """`rootline dataset …`: register versions, look at them, check them again."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,18 +50,24 @@ def register(
     features: Features = None,
     fact: Fact = None,
     publish: Annotated[bool, typer.Option(help="Post it at once.")] = True,
+    workers: Annotated[
+        str, typer.Option(help="threads[:N], processes[:N] or ray[:ADDRESS].")
+    ] = "threads",
     json: AsJson = False,
 ) -> None:
     """Commit to every record of PATHS, sign the commitment, and post it."""
+    from pipelines.flow.crews import Crew
     from pipelines.flow.publishing import publish as post
     from pipelines.flow.registering import Request
     from pipelines.flow.registering import register as commit
 
     space = open_space(quiet=json)
+    space.crew = Crew.of(workers)
     how = Reading(schema, format, csv_null, records, order)
     wanted = (read_indexes(index), read_features(features), read_facts(fact))
     request = Request(name, version, *wanted)
-    made = commit(space, how.of(space.home, paths, dvc_rev), request)
+    reopen = partial(how.of, space.home, paths, dvc_rev)
+    made = commit(space, reopen(), request, reopen)
     if publish:
         post(space)
     say(_document(space, made), as_json=json)

@@ -1,17 +1,18 @@
 """What a commitment holds, made from records: the node file, and the exclusion indexes."""
 
 import hmac
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from pipelines.flow.catalogue import Version, nodes_of
-from pipelines.flow.committing import Assembly, Table, commit_sources, workers
-from pipelines.flow.working import IndexRequest, Orders, Worked, work_batch
+from pipelines.flow.committing import Assembly, Table, commit_sources
+from pipelines.flow.crews import Crew
+from pipelines.flow.working import Divided, IndexRequest, Orders, Worked, by_batch
 from pipelines.flow.workspace import Workspace
 from provenance import canonical
 from provenance.batch import Rows
@@ -33,8 +34,12 @@ from storage.parts import Part
 
 EXACT: Final = "exact/1"
 BATCH: Final = 1024
+CORES: Final = len(os.sched_getaffinity(0))
 WAIT: Final = 24 * 3600.0
 """Seconds that a commit waits for another one of the same dataset."""
+
+
+Reopen = Callable[[], Dataset]
 
 
 @dataclass(slots=True)
@@ -65,6 +70,7 @@ def build(
     name: str,
     earlier: Sequence[Version],
     requests: Sequence[IndexRequest],
+    reopen: Reopen | None = None,
 ) -> tuple[NodeFile, tuple[IndexEntry, ...]]:
     """Return the node file of a dataset's records, and its indexes, once they lie in the home.
 
@@ -77,6 +83,7 @@ def build(
         name: The dataset's name.
         earlier: Its versions, of which the newest spares work.
         requests: Indexes to build.
+        reopen: Opens the same dataset elsewhere; without it the records are read here.
 
     Raises:
         MalformedError: A record cannot be committed exactly.
@@ -86,10 +93,12 @@ def build(
     job = f"{name}-{rules}"
     with ExitStack() as stack:
         stack.enter_context(locked(folder / f"{name}.lock", wait=WAIT))
-        pool, ahead = stack.enter_context(workers())
+        hands = stack.enter_context(space.crew.hired())
         stage = stack.enter_context(space.progress.stage(f"commit {name}", dataset.count()))
         indexes = [
-            _Index(each, stack.enter_context(IndexBuilder(folder, maker.key, threads=ahead // 2)))
+            _Index(
+                each, stack.enter_context(IndexBuilder(folder, maker.key, threads=hands.ahead // 2))
+            )
             for each in requests
         ]
         draft = stack.enter_context(Draft.open(folder, job))
@@ -110,20 +119,13 @@ def build(
                 stage.advance(part.count)
                 yield part, words
 
-        assembly = Assembly(draft, pool, (draft.earlier, known), ahead)
-        plan = by_batch(Orders(maker, tuple(requests)))
+        assembly = Assembly(draft, hands.pool, (draft.earlier, known), hands.ahead)
+        orders = Orders(maker, tuple(requests))
+        reads_far = reopen if hands.is_far else None
+        plan = Divided(orders, dataset, reads_far) if reads_far else by_batch(orders)
         commit_sources(assembly, dataset.sources, plan, absorb, reuse)
         nodes = draft.finish(rules, _names(dataset, files))
         return nodes, tuple(index.entry() for index in indexes)
-
-
-def by_batch(orders: Orders) -> Callable[[Source, int], Iterator[Callable[[], Worked]]]:
-    """Return the plan by which one thread reads batches, and workers make leaves of them."""
-
-    def plan(source: Source, start: int) -> Iterator[Callable[[], Worked]]:
-        return (partial(work_batch, orders, batch) for batch in source.batches(start))
-
-    return plan
 
 
 def commit_rows(
@@ -145,8 +147,8 @@ def recompute_root(
         UnavailableError: A file could not be read.
     """
     table = Table()
-    with workers() as (pool, ahead):
-        assembly = Assembly(table, pool, (), ahead)
+    with Crew().hired() as hands:
+        assembly = Assembly(table, hands.pool, (), hands.ahead)
         plan = by_batch(Orders(maker))
         commit_sources(
             assembly, dataset.sources, plan, lambda run: advance(len(run.words)), lambda _: ()

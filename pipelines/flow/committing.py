@@ -6,11 +6,9 @@ earlier version or a killed run has made already is not made again: a file's lea
 as long as the file is the same, a chunk's root as long as its leaves are.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final, Protocol, TypeVar
@@ -195,14 +193,3 @@ def in_order(pool: Executor, tasks: Iterable[Callable[[], T]], ahead: int) -> It
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
-
-
-@contextmanager
-def workers(threads: int | None = None) -> Iterator[tuple[Executor, int]]:
-    """Give a pool of threads, one a core, and how much work may lie ahead of it."""
-    count = threads or len(os.sched_getaffinity(0))
-    pool = ThreadPoolExecutor(count, thread_name_prefix="commit")
-    try:
-        yield pool, 2 * count
-    finally:
-        pool.shutdown(cancel_futures=True)

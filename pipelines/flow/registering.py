@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from pipelines.flow.building import build, recompute_root
+from pipelines.flow.building import Reopen, build, recompute_root
 from pipelines.flow.catalogue import Version, versions
 from pipelines.flow.publishing import log_id
 from pipelines.flow.queueing import signing
@@ -59,20 +59,25 @@ class Request:
     facts: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def register(space: Workspace, dataset: Dataset, request: Request) -> Version:
+def register(
+    space: Workspace, dataset: Dataset, request: Request, reopen: Reopen | None = None
+) -> Version:
     """Return the committed and signed version; it waits in the queue until `publish`.
 
     Raises:
         MalformedError: A record cannot be committed exactly, or the version is taken by others.
         UnavailableError: A file could not be read, or the disk is full.
     """
-    return sign(space, commit(space, dataset, request))
+    return sign(space, commit(space, dataset, request, reopen))
 
 
-def commit(space: Workspace, dataset: Dataset, request: Request) -> DatasetCommitment:
+def commit(
+    space: Workspace, dataset: Dataset, request: Request, reopen: Reopen | None = None
+) -> DatasetCommitment:
     """Return the commitment to a dataset's records, once its node file lies in the home.
 
     A version that is registered already gives its commitment again, if the records are the same.
+    Workers outside this process read for themselves if `reopen` opens the same dataset there.
 
     Raises:
         MalformedError: A record cannot be committed exactly, or the version is taken by others.
@@ -82,7 +87,7 @@ def commit(space: Workspace, dataset: Dataset, request: Request) -> DatasetCommi
     earlier = versions(space, request.name)
     key = space.secrets.create(request.name, space.passphrase)
     maker = LeafMaker(dataset.schema, key, request.features)
-    nodes, indexes = build(space, dataset, maker, request.name, earlier, request.indexes)
+    nodes, indexes = build(space, dataset, maker, request.name, earlier, request.indexes, reopen)
     taken = next((v.commitment for v in earlier if v.commitment.version == request.version), None)
     if taken is not None:
         _same(taken, nodes.root, dataset)

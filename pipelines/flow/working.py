@@ -4,8 +4,9 @@ The same functions run in threads, in processes, and on the machines of a Ray cl
 on their arguments alone, so work that was lost is simply done again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -18,9 +19,11 @@ from provenance.exclusion import record_keys
 from provenance.exclusion_arrays import exact_keys
 from provenance.leaves import LeafMaker, Leaves
 from provenance.tree import Chunk, Words, chunk_root
-from storage.datasets import Dataset
+from storage.datasets import Dataset, Source
 
 EXACT: Final = "exact/1"
+RANGE: Final = 2**17
+"""Records in a task of workers who read for themselves."""
 Keys = NDArray[np.uint8]
 
 
@@ -107,6 +110,39 @@ def work_range(orders: Orders, span: Range) -> Worked:
         raise MalformedError(f"{source.name}: another file than the driver's; register again")
     parts = [work_batch(orders, batch) for batch in source.batches(span.start, span.stop)]
     return join(parts, len(orders.indexes))
+
+
+@dataclass(frozen=True, slots=True)
+class Divided:
+    """How a dataset is divided among workers who read for themselves.
+
+    Sources whose number of records is not known beforehand cannot be divided: they are read here,
+    so that no worker has to hold all their leaves.
+    """
+
+    orders: Orders
+    dataset: Dataset
+    open: Callable[[], Dataset]
+
+    def __call__(self, source: Source, start: int) -> Iterator[Callable[[], Worked]]:
+        """Yield the tasks of a source from record `start` on."""
+        number, count = self.dataset.sources.index(source), source.count()
+        if count is None:
+            yield from by_batch(self.orders)(source, start)
+            return
+        for at in range(start, count, RANGE):
+            stop = min(at + RANGE, count)
+            span = Range(self.open, number, source.identity, at, stop)
+            yield partial(work_range, self.orders, span)
+
+
+def by_batch(orders: Orders) -> Callable[[Source, int], Iterator[Callable[[], Worked]]]:
+    """Return the plan by which one thread reads batches, and workers make leaves of them."""
+
+    def plan(source: Source, start: int) -> Iterator[Callable[[], Worked]]:
+        return (partial(work_batch, orders, batch) for batch in source.batches(start))
+
+    return plan
 
 
 def join(parts: Sequence[Worked], indexes: int) -> Worked:

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from pipelines.flow.crews import Crew
 from pipelines.progress import Progress, Silent
 from provenance.errors import UnavailableError
 from provenance.log import Genesis
@@ -31,12 +32,14 @@ class Workspace:
         passphrase: Opens sealed keys; None where keys are not sealed.
         clock: Nanoseconds since 1970, UTC.
         progress: Where long work tells how far it is.
+        crew: Who does the work of a commit.
     """
 
     home: Home
     passphrase: str | None = field(default=None, repr=False)
     clock: Callable[[], int] = time.time_ns
     progress: Progress = field(default_factory=Silent)
+    crew: Crew = field(default_factory=Crew)
 
     @classmethod
     def find(cls, start: Path, environ: Mapping[str, str], progress: Progress) -> "Workspace":

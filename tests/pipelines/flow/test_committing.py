@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pipelines.flow.committing as engine
-from pipelines.flow.building import by_batch
-from pipelines.flow.committing import Assembly, Table, commit_sources, in_order, workers
-from pipelines.flow.working import Orders, Worked
+from pipelines.flow.committing import Assembly, Table, commit_sources, in_order
+from pipelines.flow.crews import Crew
+from pipelines.flow.working import Orders, Worked, by_batch
 from provenance.batch import Batch, Rows
 from provenance.errors import MalformedError
 from provenance.leaf import DatasetKey
@@ -75,14 +75,14 @@ def plain(*sources: Numbers) -> list[Chunk]:
 def run(
     folder: Path, sources: Sequence[Numbers], known: Known = NOTHING, threads: int = 2
 ) -> NodeFile:
-    with workers(threads) as (pool, ahead), Draft.open(folder, "job") as draft:
+    with Crew(count=threads).hired() as hands, Draft.open(folder, "job") as draft:
 
         def reuse(source: Numbers) -> Iterable[tuple[Part, Words]]:
             yield from known.parts_of(f"sha of {source.identity}")
             if f"sha of {source.identity}" not in known.parts:
                 yield from draft.earlier.parts_of(source.identity)
 
-        assembly = Assembly(draft, pool, (draft.earlier, known), ahead)
+        assembly = Assembly(draft, hands.pool, (draft.earlier, known), hands.ahead)
         commit_sources(assembly, sources, plan, lambda _: None, reuse)
         return draft.finish(
             "rules", {s.identity: f"sha of {s.identity}" for s in sources if s.identity}
@@ -211,8 +211,8 @@ def test_no_record_at_all_is_refused(tmp_path: Path) -> None:
 
 def test_runs_are_absorbed_in_order_and_a_table_stores_nothing() -> None:
     source, seen, table = Numbers("a", numbers(1, 3000), 100), list[Worked](), Table()
-    with workers(3) as (pool, ahead):
-        assembly = Assembly(table, pool, (), ahead)
+    with Crew(count=3).hired() as hands:
+        assembly = Assembly(table, hands.pool, (), hands.ahead)
         commit_sources(assembly, [source], plan, seen.append, lambda _: ())
     whole = MAKER.leaves(Rows(SCHEMA, [{"n": n} for n in source.numbers]))
     assert np.array_equal(np.concatenate([run.words for run in seen]), whole.words)
@@ -227,7 +227,7 @@ def test_no_more_is_handed_out_than_may_lie_ahead() -> None:
             read.append(number)
             yield partial(int.__neg__, number)
 
-    with workers(2) as (pool, _):
-        for number, made in enumerate(in_order(pool, tasks(), 5)):
+    with Crew(count=2).hired() as hands:
+        for number, made in enumerate(in_order(hands.pool, tasks(), 5)):
             assert made == -number
             assert len(read) <= number + 6
