@@ -158,7 +158,7 @@ class _Walker:
             return _Span(depth, low, high, first)
         last = stored.number(high - 1)
         fork = _shared(first, last)
-        if first >= last or fork < depth:
+        if first >= last:
             raise MalformedError(f"keys {low} to {high - 1} do not ascend: the index is damaged")
         boundary = last >> BITS - 1 - fork << BITS - 1 - fork
         places = range(len(stored))
