@@ -92,9 +92,12 @@ def membership(
 @group.command()
 def exclusion(
     label: Label,
-    paths: Files,
     value: Annotated[str, typer.Option(help="The raw value; it is normalised here.")],
     output: Output,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="The version's files; needed only if the index file is lost."),
+    ] = None,
     index: Annotated[int, typer.Option(min=0, help="Which of the version's indexes.")] = 0,
     format: Format = None,  # noqa: A002  # the option's name
     csv_null: Null = None,
@@ -111,7 +114,8 @@ def exclusion(
     space = open_space(quiet=json)
     version = find_version(space, label)
     made = version.commitment
-    dataset = Reading(made.schema, format, csv_null, records, made.order).open(paths)
+    how = Reading(made.schema, format, csv_null, records, made.order)
+    dataset = how.open(paths) if paths else None
     document = prove_in_index(space, version, dataset, index, value)
     write_new(output, encode(document), force=force, mode=0o600)
     proof = AbsenceProof if document["absent"] else PresenceProof

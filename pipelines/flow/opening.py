@@ -1,31 +1,39 @@
 """Showing single records, and that a value is in an index or not: what an auditor may be given."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pipelines.flow.catalogue import Version, nodes_of
+from pipelines.flow.working import IndexRequest, Orders, work_batch
 from pipelines.flow.workspace import Workspace
 from provenance.audit.proofs import exclusion_document
 from provenance.audit.steps import record_index
 from provenance.canonical import JsonObject
 from provenance.chunk import CHUNK
-from provenance.errors import MalformedError, RootMismatchError, VerificationError
-from provenance.exclusion import (
-    ExclusionIndex,
-    ExclusionKey,
-    prove_absence,
-    prove_presence,
-    record_keys,
+from provenance.errors import (
+    MalformedError,
+    RootMismatchError,
+    UnavailableError,
+    VerificationError,
+)
+from provenance.exclusion_proof import (
+    AbsenceProof,
+    IndexEntry,
+    verify_absence,
+    verify_presence,
 )
 from provenance.features import FeatureSpec, feature_salt
 from provenance.field import FieldElement
 from provenance.leaf import DatasetKey, content_digest, salt
+from provenance.leaves import LeafMaker
 from provenance.opening import Opening, decode_hex, opened_leaf
 from provenance.poseidon import from_words
 from provenance.record import Record, decode_record, encode_record
 from provenance.schema import Schema
 from provenance.tree import InclusionProof, prove_inclusions
 from storage.datasets import Dataset
+from storage.index_builder import IndexBuilder
+from storage.index_file import IndexFile
 from storage.nodes import NodeFile
 
 
@@ -111,34 +119,59 @@ def open_records(
 
 
 def prove_in_index(
-    space: Workspace, version: Version, dataset: Dataset, number: int, value: str
+    space: Workspace, version: Version, dataset: Dataset | None, number: int, value: str
 ) -> JsonObject:
     """Return the proof that a value is absent from an index of a version, or present in it.
 
     Args:
-        space: The home.
+        space: The home, where the index file lies.
         version: The registered version.
-        dataset: Its files.
+        dataset: Its files, from which a lost index file is made again.
         number: Which of its indexes, from 0.
         value: What the normaliser takes; for exact/1 an encoded record in hex.
 
     Raises:
         MalformedError: There is no such index, or its normaliser takes no such value.
-        VerificationError: The files give another index than the registered one.
+        UnavailableError: The index file is lost, and no files are given.
+        VerificationError: The files give another index than the registered one, or the index file
+            is damaged.
     """
     commitment = version.commitment
     if not 0 <= number < len(commitment.indexes):
         raise MalformedError(f"{commitment.label} has no index {number}")
     entry = commitment.indexes[number]
+    raw = _raw(entry.normaliser, commitment.schema, value)
+    wanted = entry.key(raw)
     key = space.secrets.load(commitment.name, space.passphrase)
-    keys = set(_keys(dataset, commitment.schema, entry.normaliser, entry.field))
-    index = ExclusionIndex.build(keys, key)
-    if index.root != entry.root:
-        raise VerificationError(f"{dataset.name} gives another index than {commitment.label}'s")
-    wanted = entry.key(_raw(entry.normaliser, commitment.schema, value))
-    absent = wanted not in keys
-    proof = prove_absence(index, wanted) if absent else prove_presence(index, wanted)
+    proof = _index_file(space, version, dataset, entry).prover(key).prove(wanted)
+    if isinstance(proof, AbsenceProof):
+        verify_absence(raw, proof, entry)
+    else:
+        verify_presence(raw, proof, entry)
+    absent = isinstance(proof, AbsenceProof)
     return exclusion_document(commitment.digest, number, value, proof.to_json(), absent=absent)
+
+
+def _index_file(
+    space: Workspace, version: Version, dataset: Dataset | None, entry: IndexEntry
+) -> IndexFile:
+    """Return the stored index, made again from the files if it is lost and they are at hand."""
+    try:
+        return IndexFile.find(space.home.nodes, entry.root)
+    except UnavailableError:
+        if dataset is None:
+            raise
+    key = space.secrets.load(version.commitment.name, space.passphrase)
+    orders = Orders(LeafMaker(dataset.schema, key), (IndexRequest(entry.normaliser, entry.field),))
+    with IndexBuilder(space.home.nodes, key) as builder:
+        for batch in dataset.batches():
+            [(keys, _)] = work_batch(orders, batch).keys
+            builder.add(keys)
+        found = builder.finish()
+    if found.root != entry.root:
+        label = version.commitment.label
+        raise VerificationError(f"{dataset.name} gives another index than {label}'s")
+    return found
 
 
 def _raw(normaliser: str, schema: Schema, value: str) -> object:
@@ -148,14 +181,6 @@ def _raw(normaliser: str, schema: Schema, value: str) -> object:
     encoded = decode_hex(value)
     decode_record(schema, encoded)  # what is no record of this schema is absent from any index
     return content_digest(schema.digest, encoded)
-
-
-def _keys(dataset: Dataset, schema: Schema, normaliser: str, field: str) -> Iterator[ExclusionKey]:
-    for record in dataset.records():
-        value: object = record
-        if normaliser == "exact/1":
-            value = content_digest(schema.digest, encode_record(schema, record))
-        yield from record_keys(normaliser, field, value)
 
 
 def leaf_of(nodes: NodeFile, number: int) -> tuple[int, int, FieldElement]:

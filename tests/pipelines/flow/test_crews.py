@@ -77,7 +77,8 @@ def test_processes_make_what_threads_make(space: Workspace, folder: Path) -> Non
 
 @pytest.fixture
 def cluster() -> Iterator[Any]:
-    ray: Any = pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    import ray
     from ray.cluster_utils import Cluster
 
     found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
@@ -85,7 +86,7 @@ def cluster() -> Iterator[Any]:
         yield found
     finally:
         ray.shutdown()
-        found.shutdown()
+        found.shutdown()  # type: ignore[no-untyped-call]  # Ray has lapses
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from pipelines.flow.publishing import publish
 from pipelines.flow.registering import Request, register
 from pipelines.flow.workspace import Workspace
 from provenance.audit import audit
-from provenance.errors import MalformedError, VerificationError
+from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.findings import Finding, Level, Outcome, Verdict
 from provenance.policy import Policy, Requirement
 from provenance.training import Run
@@ -209,7 +209,17 @@ def test_records_are_opened_only_from_the_files_that_were_registered(story: Stor
         records_at(story.dataset, [0, 60])
 
 
-def test_an_index_is_proved_only_from_the_files_that_were_registered(story: Story) -> None:
+def test_a_lost_index_file_is_made_again_only_from_the_files_that_were_registered(
+    story: Story,
+) -> None:
+    early, late = story.versions
+    for version in (early, late):
+        root = version.commitment.indexes[1].root
+        (story.space.home.nodes / f"{root.hex}.index").unlink()
+    with pytest.raises(UnavailableError, match="register the dataset again"):
+        prove_in_index(story.space, late, None, 1, "WDBC 003")
+    first = prove_in_index(story.space, late, story.dataset, 1, "WDBC 003")
+    assert prove_in_index(story.space, late, None, 1, "WDBC 003") == first
     with pytest.raises(VerificationError, match="gives another index than cells@v1's"):
         prove_in_index(story.space, story.versions[0], story.dataset, 1, "WDBC 003")
     with pytest.raises(MalformedError, match="has no index 2"):
