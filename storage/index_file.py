@@ -155,7 +155,7 @@ def row_bytes(rows: Words) -> Bytes:
 
 def mapped(work: Callable[[int], Block], items: Iterable[int], *, threads: int) -> Iterator[Block]:
     """Yield `work` of each item in order, with so many threads and few results waiting."""
-    if threads == 1:
+    if threads <= 1:
         yield from map(work, items)
         return
     waiting: deque[Future[Block]] = deque()

@@ -86,7 +86,7 @@ def test_the_vector_is_written_and_read(tmp_path: Path) -> None:
     file.verify(SECRET)
 
 
-@given(st.lists(NUMBERS, max_size=8), st.integers(1, 8), st.integers(1, 3))
+@given(st.lists(NUMBERS, max_size=8), st.integers(1, 8), st.integers(0, 3))
 @settings(
     deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
