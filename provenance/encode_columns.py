@@ -165,10 +165,9 @@ def _sorted(maps: Pairs) -> _Run:
     if not _kernels().sort_pairs(_source(keys), _source(starts), _source(maps.offsets), order):
         raise MalformedError("a map has the same key twice")
     pairs = _written([_piece(maps.keys), _piece(maps.values)], len(order))
-    data, offsets = np.empty_like(pairs.data), np.zeros_like(pairs.offsets)
-    np.cumsum(np.diff(pairs.offsets)[order], out=offsets[1:])
-    _kernels().put_in_order(data, _source(pairs.data), _source(pairs.offsets), _source(order))
-    return _Run(data, offsets[maps.offsets], maps.offsets, 4, maps.valid)
+    data, numbers = np.empty_like(pairs.data), _source(order)
+    _kernels().put_in_order(data, _source(pairs.data), _source(pairs.offsets), numbers)
+    return _Run(data, pairs.offsets[maps.offsets], maps.offsets, 4, maps.valid)
 
 
 def _written(pieces: Sequence[_Piece], count: int) -> Encoded:

@@ -162,12 +162,11 @@ def put_runs(
 @compiled
 def _compare(data: Octets, offsets: Offsets, one: int, other: int) -> int:
     """Return a number below, at or above 0 as key `one` stands before, at or after `other`."""
-    start, end = offsets[one], offsets[one + 1]
-    shift = offsets[other] - start
-    for at in range(start, min(end, offsets[other + 1] - shift)):
+    shift = offsets[other] - offsets[one]
+    for at in range(offsets[one], min(offsets[one + 1], offsets[other + 1] - shift)):
         if data[at] != data[at + shift]:
             return int(np.int64(data[at]) - np.int64(data[at + shift]))
-    return int((end - start) - (offsets[other + 1] - offsets[other]))
+    return 0  # no key's encoding begins another's: each says where it ends
 
 
 @compiled

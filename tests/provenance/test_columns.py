@@ -256,6 +256,29 @@ def test_a_value_too_long_to_be_written_is_refused_before_it_is_read() -> None:
         encode_table({"x": Pairs(Nothing(size), Nothing(size), many)}, 1)
 
 
+def near(limit: int) -> st.SearchStrategy[int]:
+    """Return integers that are about `limit`, or differ from it in one of their words."""
+    small = st.integers(-2, 2)
+    step = st.sampled_from([0, 64, 128, 192]).map(lambda bits: 2**bits)
+    return st.tuples(small, step, small).map(lambda each: limit + each[0] * each[1] + each[2])
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(1, 76), st.sampled_from([1, -1]), st.data())
+def test_decimals_have_exactly_the_digits_they_may(
+    precision: int, sign: int, data: st.DataObject
+) -> None:
+    value = data.draw(near(sign * 10**precision))
+    words = np.frombuffer(value.to_bytes(32, "little", signed=True), np.uint64).reshape(1, 4)
+    if abs(value) < 10**precision:
+        found = rows.decimals(words, None, precision, 0)
+        assert found.tobytes() == value.to_bytes(32, "big", signed=True)
+        return
+    with pytest.raises(MalformedError, match="exactly, got one of more digits"):
+        rows.decimals(words, None, precision, 0)
+    assert len(rows.decimals(words, np.zeros(1, np.uint8), precision, 0)) == 1
+
+
 def test_values_of_any_fixed_width_are_written() -> None:
     for width in (0, 1, 3, 16, 300):
         rows_ = np.arange(2 * width, dtype=np.uint64).astype(np.uint8).reshape(2, width)
