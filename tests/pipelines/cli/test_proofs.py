@@ -76,6 +76,18 @@ def test_a_proof_about_another_value_does_not_verify(rootline: Program, people: 
     rootline.fails("verify", "exclusion.json", code=1)
 
 
+def test_a_lost_index_is_made_again_only_from_the_right_files(
+    rootline: Program,
+    people: Any,  # noqa: ARG001
+) -> None:
+    for path in (rootline.folder / ".rootline" / "nodes").glob("*.index"):
+        path.unlink()
+    words = ("prove", "exclusion", "people", "--index", "1", "--value", "Dora", "-o", "x")
+    assert "register the dataset again" in rootline.fails(*words, code=3)
+    assert "another index" in rootline.fails(*words, "other.csv", code=1)
+    assert rootline.json(*words, "table.csv")["absent"] is True
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -86,7 +98,6 @@ def test_a_proof_about_another_value_does_not_verify(rootline: Program, people: 
         (("inclusion", "people@v1", "table.csv", "--record", "0", "-o", "nowhere/x"), 3),
         (("exclusion", "people", "table.csv", "--index", "2", "--value", "v", "-o", "x"), 2),
         (("exclusion", "people", "table.csv", "--index", "0", "--value", "v", "-o", "x"), 2),
-        (("exclusion", "people", "other.csv", "--index", "1", "--value", "v", "-o", "x"), 1),
         (("membership", "people", "--record", "3"), 2),
     ],
 )
