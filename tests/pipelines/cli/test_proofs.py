@@ -84,6 +84,7 @@ def test_a_lost_index_is_made_again_only_from_the_right_files(
         path.unlink()
     words = ("prove", "exclusion", "people", "--index", "1", "--value", "Dora", "-o", "x")
     assert "register the dataset again" in rootline.fails(*words, code=3)
+    rootline.write("other.csv", "id,name\n1,Eve\n2,Bob\n3,Cy\n")
     assert "another index" in rootline.fails(*words, "other.csv", code=1)
     assert rootline.json(*words, "table.csv")["absent"] is True
 
