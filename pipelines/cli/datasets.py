@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.cli.differing import diff
 from pipelines.cli.options import AsJson, Label
 from pipelines.cli.output import open_space, say, say_table
 from pipelines.cli.reading import (
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from pipelines.flow.catalogue import Version
     from pipelines.flow.workspace import Workspace
 
-group = typer.Typer(help="Dataset versions: register, list, show, verify.", no_args_is_help=True)
+group = typer.Typer(
+    help="Dataset versions: register, list, show, diff, verify.", no_args_is_help=True
+)
 
 Revision = Annotated[
     str | None, typer.Option(help="Take what DVC tracked at this git revision, not the files.")
@@ -187,5 +190,6 @@ def _document(space: "Workspace", version: "Version") -> dict[str, object]:
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands of this file."""
+    """Add the commands of this file, and `diff`."""
+    group.command()(diff)
     app.add_typer(group, name="dataset")
