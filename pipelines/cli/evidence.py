@@ -57,6 +57,9 @@ def export(
     exclusion: Annotated[
         list[Path] | None, typer.Option(help="A document of `prove exclusion`.")
     ] = None,
+    diff: Annotated[
+        list[str] | None, typer.Option(help="The difference of two versions: NAME@A:NAME@B.")
+    ] = None,
     checkpoint: Annotated[list[Path] | None, typer.Option(help="A monitor's checkpoint.")] = None,
     above: Annotated[
         int | None, typer.Option(help="The auditor's anchor, where it is below the receipts.")
@@ -69,6 +72,7 @@ def export(
 ) -> None:
     """Write all that an auditor needs into one file: log, receipts, proofs, opened records."""
     from pipelines.flow.bundling import Wanted, bundle
+    from pipelines.flow.differing import find_pair
     from pipelines.flow.queueing import waiting
     from storage.atomic import read_bounded
 
@@ -85,6 +89,8 @@ def export(
         above=above,
     )
     made = bundle(space, wanted)
+    for before, after in _pairs(diff, ":", "NAME@A:NAME@B"):
+        made.add_difference(*find_pair(space, before, after))
     data = made.seal()
     write_new(output, data, force=force)
     document: dict[str, object] = {

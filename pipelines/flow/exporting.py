@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.flow.catalogue import Version, attestations, chunk_table
+from pipelines.flow.differing import document as difference_of
 from pipelines.flow.opening import Opener, open_records, opener, records_at
 from pipelines.flow.proving import proof_path
 from pipelines.flow.publishing import log_id, outbox
@@ -73,6 +74,11 @@ class Bundle:
     def add_exclusion(self, document: JsonObject) -> None:
         """Add a proof of absence or presence in an index."""
         self._named("exclusions", document)
+
+    def add_difference(self, before: Version, after: Version) -> None:
+        """Add the difference of two versions: which leaves went and came, without any record."""
+        data = difference_of(self.space, before, after).encoded
+        self.members[f"differences/{canonical.digest(data).hex()}.json"] = data
 
     def add_proofs(self) -> None:
         """Add the proofs of all membership claims, with what verifies them."""
