@@ -4,9 +4,11 @@
 on the batches before it, so batches may be worked on by many threads, processes or machines.
 """
 
+import importlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +16,24 @@ from numpy.typing import NDArray
 from provenance.batch import Batch
 from provenance.chunk import Cutter, Marks, cut_key
 from provenance.errors import MalformedError
-from provenance.features import FeatureSpec, digits, feature_elements, feature_salt
-from provenance.field import Digest
-from provenance.leaf import DatasetKey, content_digest, leaf_digest, salt
+from provenance.features import (
+    FEATURE_TAG,
+    FEATURES_LEAF,
+    FeatureSpec,
+    digits,
+    feature_elements,
+)
+from provenance.field import Digest, FieldElement
+from provenance.leaf import RECORD_TAG, DatasetKey, bucket_key, leaf_digest, salt
 from provenance.poseidon import ezkl_sponge_many, poseidon_many, to_words
 from provenance.schema import Schema
+from provenance.sha256 import choose, sha256_many, sha256_rows
+from provenance.sha256.constants import BLOCK
 from provenance.siphash import siphash_many
 from provenance.tree import Chunk, chunk_root
+
+Bytes = NDArray[np.uint8]
+BUCKETS: Final = 2**12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,9 +62,20 @@ class LeafMaker:
     key: DatasetKey = field(repr=False)
     spec: FeatureSpec | None = None
 
+    def __getstate__(self) -> dict[str, object]:  # type: ignore[explicit-override]  # Python 3.12
+        """Pickle what it was made from, and nothing that it derived."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
     @cached_property
-    def _schema_digest(self) -> Digest:
-        return self.schema.digest
+    def _prefix(self) -> bytes:
+        """The block that is hashed before every record."""
+        return (RECORD_TAG + self.schema.digest).ljust(BLOCK, b"\0")
+
+    @cached_property
+    def _salt_keys(self) -> Bytes:
+        """The keys of all buckets of salts, shape (4096, 16)."""
+        keys = b"".join(bucket_key(self.key, b"salt", number) for number in range(BUCKETS))
+        return np.frombuffer(keys, np.uint8).reshape(BUCKETS, -1)
 
     def leaves(self, batch: Batch) -> Leaves:
         """Return the leaves of a batch.
@@ -60,28 +84,45 @@ class LeafMaker:
             MalformedError: A record does not fit the schema, or a feature is out of range.
         """
         encoded = batch.encoded()
-        found = [
-            content_digest(self._schema_digest, encoded.one(number))
-            for number in range(len(encoded))
-        ]
-        contents = np.frombuffer(b"".join(found), np.uint8).reshape(-1, 32)
-        words = to_words(leaf_digest(salt(self.key, content), content) for content in found)
-        if self.spec is not None and found:
-            words = self._with_features(batch, found, words)
-        return Leaves(contents, words, siphash_many(cut_key(self.key), contents))
+        contents = sha256_many(encoded.data, encoded.offsets, self._prefix)
+        words, values = self._plain(contents)
+        if self.spec is not None and len(words):
+            words = self._with_features(batch, contents, words)
+        return Leaves(contents, words, values)
+
+    def _plain(self, contents: Bytes) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Return plain leaves and cut values, by the compiled kernel once it pays."""
+        secret = cut_key(self.key)
+        if choose(2 * len(contents)) is None:
+            return plain_leaves(self.key, contents), siphash_many(secret, contents)
+        kernel = importlib.import_module("provenance.leaf_kernel")
+        words, values = kernel.finish(contents, self._salt_keys, secret)
+        return words, values
 
     def _with_features(
-        self, batch: Batch, contents: list[Digest], plain: NDArray[np.uint64]
+        self, batch: Batch, contents: Bytes, plain: NDArray[np.uint64]
     ) -> NDArray[np.uint64]:
         assert self.spec is not None  # noqa: S101  # the caller asked
         elements = [
-            feature_elements(digits(self.spec, row), feature_salt(self.key, content))
-            for row, content in zip(batch.records(), contents, strict=True)
+            feature_elements(digits(self.spec, row), salt)
+            for row, salt in zip(batch.records(), self._feature_salts(contents), strict=True)
         ]
         flat = to_words(element for row in elements for element in row)
         commitments = ezkl_sponge_many(flat.reshape(len(contents), -1, 4))
-        tags = to_words([3] * len(contents))
+        tags = to_words([FEATURES_LEAF] * len(contents))
         return poseidon_many(np.stack([tags, plain, commitments], axis=1))
+
+    def _feature_salts(self, contents: Bytes) -> Iterator[FieldElement]:
+        tags = np.tile(np.frombuffer(FEATURE_TAG, np.uint8), (len(contents), 1))
+        secrets = self._salt_keys[contents[:, 0].astype(np.int64) << 4 | contents[:, 1] >> 4]
+        digests = sha256_rows(np.concatenate([tags, secrets, contents], axis=1))
+        return (FieldElement(int.from_bytes(row[:31].tobytes(), "big")) for row in digests)
+
+
+def plain_leaves(key: DatasetKey, contents: Bytes) -> NDArray[np.uint64]:
+    """Return the leaves of content digests one by one, as words: the slow, obvious reference."""
+    found = (Digest(content.tobytes()) for content in contents)
+    return to_words(leaf_digest(salt(key, content), content) for content in found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -32,20 +32,30 @@ def siphash_many(key: bytes, messages: NDArray[np.uint8]) -> Words:
     Raises:
         MalformedError: The key has not 16 bytes, or the messages are not rows of 32 bytes.
     """
-    if len(key) != 16:
-        raise MalformedError(f"a SipHash key has 16 bytes, got {len(key)}")
+    begun = begin(key)
     if messages.ndim != 2 or messages.shape[1] != 32 or messages.dtype != np.uint8:
         raise MalformedError(f"expected rows of 32 bytes, got {messages.shape} {messages.dtype}")
     words = np.ascontiguousarray(messages).view("<u8").astype(np.uint64, copy=False)
     hashes = np.empty(len(messages), np.uint64)
     for start in range(0, len(messages), _BLOCK):
-        hashes[start : start + _BLOCK] = _hash(key, words[start : start + _BLOCK])
+        hashes[start : start + _BLOCK] = _hash(begun, words[start : start + _BLOCK])
     return hashes
 
 
-def _hash(key: bytes, words: Words) -> Words:
+def begin(key: bytes) -> tuple[int, ...]:
+    """Return the four words that hashing under a key begins with.
+
+    Raises:
+        MalformedError: The key has not 16 bytes.
+    """
+    if len(key) != 16:
+        raise MalformedError(f"a SipHash key has 16 bytes, got {len(key)}")
     halves = (int.from_bytes(key[:8], "little"), int.from_bytes(key[8:], "little"))
-    state = [np.full(len(words), word ^ halves[i % 2], np.uint64) for i, word in enumerate(_START)]
+    return tuple(word ^ halves[i % 2] for i, word in enumerate(_START))
+
+
+def _hash(begun: tuple[int, ...], words: Words) -> Words:
+    state = [np.full(len(words), word, np.uint64) for word in begun]
     for word in (*words.T, _LAST_WORD):
         state[3] ^= word
         _rounds(state, 2)

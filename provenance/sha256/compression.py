@@ -1,50 +1,48 @@
-"""The compression of several messages' blocks as one function that numba can call."""
+"""What the kernels call that numba does not know: the compression of blocks, and small things.
+
+They take addresses instead of arrays, of which numba would count references at each call.
+"""
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils
-from numba.core.base import BaseContext
-from numba.types import Type
+from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
-from provenance.compiling import compiled
 from provenance.sha256 import extensions, vectors
 from provenance.sha256.constants import BLOCK
-from provenance.sha256.emitting import ADDRESS, Values, address, read
+from provenance.sha256.emitting import ADDRESS, Values, address, call, read
 from provenance.sha256.machines import Extensions, Machine, Vectors
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Integer = int | np.int64
+Word = TypeVar("Word", np.uint32, np.uint64)
+Code = Any
+"""One of numba's types, or what it gives to who writes code: a context, a signature."""
+Described = tuple[Code, Callable[[Code, ir.IRBuilder, Code, Values], ir.Value]]
+"""A signature, and what writes the code of a call."""
 _WRITERS: Final[dict[type[Machine], ModuleType]] = {Extensions: extensions, Vectors: vectors}
 
 
-def _described(
-    _typing: object, machine: Type, states: Type, places: Type, blocks: Type
-) -> tuple[object, object]:
-    """Return a signature, and what writes a call of the code for this type of machine."""
+def _compress(_typing: Code, machine: Code, states: Code, places: Code, blocks: Code) -> Described:
     chosen: type[Machine] = machine.instance_class
-    signature = numba.types.void(machine, states, places, blocks)
 
-    def code(
-        context: BaseContext, builder: ir.IRBuilder, _signature: object, values: Values
-    ) -> ir.Value:
+    def code(context: Code, builder: ir.IRBuilder, _signature: Code, values: Values) -> ir.Value:
         name = f"sha256_{chosen.__name__}"
         function = builder.module.globals.get(name) or _define(builder.module, name, chosen)
         builder.call(function, values[1:])
         return context.get_dummy_value()
 
-    return signature, code
-
-
-_compress = cast("Callable[[Machine, int, int, int], None]", intrinsic(_described))
+    return types.void(machine, states, places, blocks), code
 
 
 def _define(module: ir.Module, name: str, chosen: type[Machine]) -> ir.Function:
-    """Return the function of addresses: of the states, of the blocks' addresses; and how many."""
+    """Return the function that `compress` calls, for one machine."""
     kind = ir.FunctionType(ir.VoidType(), [ADDRESS] * 3)
     function = ir.Function(module, kind, name)
     function.linkage = "internal"
@@ -53,7 +51,7 @@ def _define(module: ir.Module, name: str, chosen: type[Machine]) -> ir.Function:
     states, places, count = function.args
     machine, lanes = _WRITERS[chosen], chosen().lanes
     loaded = machine.load(builder, states, lanes)
-    kept = [[cgutils.alloca_once_value(builder, each) for each in lane] for lane in loaded]
+    kept = [[_kept(builder, each) for each in lane] for lane in loaded]
     bases = [read(builder, ADDRESS, places, 8 * lane) for lane in range(lanes)]
     with cgutils.for_range(builder, count) as loop:
         offset = builder.mul(loop.index, address(BLOCK))
@@ -67,16 +65,45 @@ def _define(module: ir.Module, name: str, chosen: type[Machine]) -> ir.Function:
     return function
 
 
-@compiled
-def compress(
-    machine: Machine, states: NDArray[np.uint32], places: NDArray[np.int64], blocks: int
-) -> None:
-    """Compress so many consecutive blocks into the state of each lane.
+def _kept(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Return the place of a variable that begins with this value."""
+    return cgutils.alloca_once_value(builder, value)  # type: ignore[no-untyped-call]
 
-    Args:
-        machine: Whose code it is.
-        states: Shape (lanes, 8), changed in place.
-        places: The address of each lane's first block.
-        blocks: 0 or more, for all lanes alike.
-    """
-    _compress(machine, np.int64(states.ctypes.data), np.int64(places.ctypes.data), blocks)
+
+def _copy(_typing: Code, target: Code, source: Code, count: Code) -> Described:
+    def code(context: Code, builder: ir.IRBuilder, _signature: Code, values: Values) -> ir.Value:
+        byte = ir.IntType(8).as_pointer()
+        target, source = (builder.inttoptr(value, byte) for value in values[:2])
+        cgutils.raw_memcpy(builder, target, source, values[2], 1)  # type: ignore[no-untyped-call]
+        return context.get_dummy_value()
+
+    return types.void(target, source, count), code
+
+
+def _swapped(_typing: Code, word: Code) -> Described:
+    def code(_context: Code, builder: ir.IRBuilder, _signature: Code, values: Values) -> ir.Value:
+        return call(builder, f"llvm.bswap.i{values[0].type.width}", values[0])
+
+    return word(word), code
+
+
+def _address_of(_typing: Code, array: Code) -> Described:
+    def code(context: Code, builder: ir.IRBuilder, _signature: Code, values: Values) -> ir.Value:
+        data = context.make_array(array)(context, builder, values[0]).data
+        return builder.ptrtoint(data, ADDRESS)
+
+    return types.int64(array), code
+
+
+compress = cast("Callable[[Machine, Integer, Integer, Integer], None]", intrinsic(_compress))
+"""Compress consecutive blocks into the state of each lane.
+
+Its arguments are a machine; the address of its lanes' states, eight words each; the address of the
+addresses of their first blocks; how many blocks each lane has.
+"""
+copy = cast("Callable[[Integer, Integer, Integer], None]", intrinsic(_copy))
+"""Copy bytes: to an address, from an address, how many."""
+swapped = cast("Callable[[Word], Word]", intrinsic(_swapped))
+"""Return a word with its bytes in the opposite order: between ours and SHA-256's."""
+address_of = cast("Callable[[NDArray[Any]], int]", intrinsic(_address_of))
+"""Return where an array without gaps begins; whoever calls sees that it lives on."""
