@@ -1,15 +1,19 @@
 """Differences of two versions: which leaves went and came, as both published commitments say."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from provenance.audit.case import Case
 from provenance.audit.datasets import Anchored, dataset_of
 from provenance.canonical import digest as document_digest
 from provenance.difference import Difference, verify_difference
 from provenance.errors import MalformedError, VerificationError
-from provenance.field import Digest
+from provenance.field import Digest, FieldElement
 from provenance.findings import Level
+
+NOTED: Final = 4
+"""A verdict names so many leaves of a kind; `verify_difference` gives them all."""
 
 
 def check_differences(case: Case, found: Mapping[Digest, Anchored]) -> None:
@@ -34,8 +38,20 @@ def _check(case: Case, name: str, data: bytes, found: Mapping[Digest, Anchored])
         f"exactly {_leaves(len(change.went))} went and {_leaves(len(change.came))} came; "
         f"{change.kept} stand in both",
         rests_on=(f"dataset {before.label} (L1)", f"dataset {after.label} (L1)"),
-        notes=("reveals the leaves of the chunks that changed; no record is shown",),
+        notes=(
+            *_some("went", change.went),
+            *_some("came", change.came),
+            "reveals the leaves of the chunks that changed; no record is shown",
+        ),
     )
+
+
+def _some(what: str, leaves: Sequence[FieldElement]) -> Iterator[str]:
+    """Yield the first leaves in words, if there are any."""
+    if leaves:
+        first = [f"{leaf.hex[:16]}…" for leaf in leaves[:NOTED]]
+        rest = ["…"] if len(leaves) > NOTED else []
+        yield f"{what}: {', '.join([*first, *rest])}"
 
 
 def _leaves(count: int) -> str:
