@@ -5,7 +5,6 @@ a field element as files hold it, and four big-endian words that compare as the 
 """
 
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 from typing import Final, Literal
 
 import numpy as np
@@ -15,6 +14,7 @@ from provenance.errors import MalformedError
 from provenance.exclusion_key import BITS, KEY_TAG, LEAF, SALT_TAG
 from provenance.leaf import DatasetKey, bucket_key
 from provenance.poseidon import poseidon_many
+from provenance.sha256 import sha256_rows
 
 ROW: Final = 32
 BLOCK: Final = 2**16
@@ -164,13 +164,7 @@ def _hash_rows(parts: Sequence[bytes | Bytes]) -> Bytes:
     ]
     count = max(len(column) for column in columns) if len(columns[-1]) else 0
     filled = [np.broadcast_to(column, (count, column.shape[1])) for column in columns]
-    return np.ascontiguousarray(_sha256_many(np.concatenate(filled, axis=1))[:, :31])
-
-
-def _sha256_many(messages: Bytes) -> Bytes:
-    """Return the SHA-256 of each row."""
-    hashed = b"".join([sha256(message).digest() for message in messages])
-    return np.frombuffer(hashed, np.uint8).reshape(-1, 32)
+    return np.ascontiguousarray(sha256_rows(np.concatenate(filled, axis=1))[:, :31])
 
 
 def _bit_lengths(words: Words) -> NDArray[np.int32]:
