@@ -63,7 +63,6 @@ def has_kernels() -> bool:
     return True
 
 
-@cache
 def _kernels() -> ModuleType:
     return importlib.import_module("provenance.encode_kernels")
 

@@ -2,6 +2,7 @@
 
 import decimal
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -256,6 +257,14 @@ def test_a_value_too_long_to_be_written_is_refused_before_it_is_read() -> None:
         encode_table({"x": Pairs(Nothing(size), Nothing(size), many)}, 1)
 
 
+def test_sizes_count_one_by_one_and_not_under_a_null() -> None:
+    encode_columns._check_sizes(np.array([0, 2**32 - 1, 2**33 - 2], np.int64), None)
+    ends = np.array([0, 2**32, 2**32 + 1], np.int64)
+    encode_columns._check_sizes(ends, np.array([0, 1], np.uint8))
+    with pytest.raises(MalformedError, match="size 4294967296"):
+        encode_columns._check_sizes(ends, np.array([1, 0], np.uint8))
+
+
 def near(limit: int) -> st.SearchStrategy[int]:
     """Return integers that are about `limit`, or differ from it in one of their words."""
     small = st.integers(-2, 2)
@@ -340,6 +349,12 @@ def test_patience_ends_once_enough_records_were_encoded() -> None:
     patience = Patience(10)
     assert [patience.pays(count) for count in (4, 6, 1, 1)] == [False, False, True, True]
     assert Patience(10).pays(11)
+
+
+def test_kernels_that_cannot_be_imported_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert encode_columns.has_kernels()
+    monkeypatch.setitem(sys.modules, "provenance.encode_kernels", None)
+    assert not encode_columns.has_kernels.__wrapped__()
 
 
 def test_without_numba_the_table_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
