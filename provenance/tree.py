@@ -127,6 +127,50 @@ def chunk_root(leaves: Sequence[int] | Words) -> Chunk:
     return Chunk(_root(_levels(words, DEPTH)), len(words))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ChunkTree:
+    """A chunk and the nodes between its leaves and its root.
+
+    Attributes:
+        chunk: Root and record count.
+        inner: Levels 1 to DEPTH - 1, each without its padding, the lowest first, shape (nodes, 4).
+    """
+
+    chunk: Chunk
+    inner: Words
+
+
+def chunk_tree(leaves: Words) -> ChunkTree:
+    """Return the chunk that `leaves` fill with all its nodes; raises as `chunk_root` does."""
+    levels = _levels(_leaf_words(leaves), DEPTH)
+    return ChunkTree(Chunk(_root(levels), len(leaves)), np.concatenate(levels[1:-1]))
+
+
+def top_nodes(chunks: Sequence[Chunk]) -> Words:
+    """Return the top tree's nodes below its root: its leaves, then level by level, unpadded."""
+    levels = _top_levels(chunks)
+    return np.concatenate([levels[0][:0], *levels[:-1]])
+
+
+def level_sizes(count: int, depth: int) -> list[int]:
+    """Return how many nodes levels 0 to `depth` - 1 over `count` leaves have without padding."""
+    return [-(-count >> level) for level in range(depth)]
+
+
+def sibling_places(count: int, depth: int, position: int) -> list[int | None]:
+    """Return where a leaf's siblings stand among the nodes below a root, level after level.
+
+    A place counts from the first leaf; None is padding, the root of an empty tree.
+    """
+    found: list[int | None] = []
+    start = 0
+    for level, size in enumerate(level_sizes(count, depth)):
+        beside = position >> level ^ 1
+        found.append(start + beside if beside < size else None)
+        start += size
+    return found
+
+
 def record_root(chunks: Sequence[Chunk]) -> FieldElement:
     """Return the root over a chunk table, or raise MalformedError if it is empty or too long."""
     return _root(_top_levels(chunks))

@@ -1,15 +1,16 @@
 """Node files that are being written, and what an earlier run or version spares the next one.
 
-A draft is `<job>.draft`, laid out as the node file that it will be, and `<job>.draft.log`, a line
-(storage/parts.py) for each part whose leaves are in it and for each finished chunk. A run that is
-killed leaves both; the next run of the same job finds in them what still fits. A finished node file
-`<root>.nodes` has its parts in `<root>.parts`, for the next version. All files are 0600.
+A draft is `<job>.draft` and `<job>.draft.inner`, laid out as the node file and the inner nodes that
+they will be, and `<job>.draft.log`, a line (storage/parts.py) for each part whose leaves were
+written and for each finished chunk. A run that is killed leaves them, and the next run of the same
+job finds in them what still fits. A finished node file `<root>.nodes` has these lines in
+`<root>.parts`, for the next version. All files are 0600.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Final, Self
@@ -17,19 +18,39 @@ from typing import BinaryIO, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from provenance.errors import ProvenanceError
-from provenance.poseidon import words_from_bytes, words_to_bytes
-from provenance.tree import Chunk, Words
+from provenance.field import Digest
+from provenance.poseidon import words_from_bytes
+from provenance.tree import ChunkTree, Words
 from storage.atomic import publish, replacing, told
-from storage.nodes import HEADER, LEAF, SUFFIX, NodeFile, complete
-from storage.parts import Entry, Part, entries, line
+from storage.nodes import (
+    HEADER,
+    INNER,
+    LEAF,
+    SUFFIX,
+    NodeFile,
+    complete,
+    complete_inner,
+    inner_size,
+    stored,
+)
+from storage.parts import Closed, Entry, Part, entries, line
 
 DRAFT: Final = ".draft"
+NODES: Final = ".draft.inner"
 LOG: Final = ".draft.log"
 PARTS: Final = ".parts"
-_EARLIER: Final = ".earlier"
+EARLIER: Final = ".earlier"
 
 Stored = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a known chunk's leaves and inner nodes begin."""
+
+    closed: Closed
+    row: int
+    inner: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,23 +58,25 @@ class Known:
     """Leaves that were stored before, what they were made from, and the chunks over them."""
 
     leaves: Stored
+    inner: Stored
     parts: dict[str, list[tuple[Part, int]]]
-    chunks: dict[bytes, list[tuple[int, Chunk]]]
+    chunks: dict[bytes, list[_Place]]
 
     @classmethod
-    def of(cls, leaves: Stored, found: Iterable[Entry]) -> Self:
+    def of(cls, leaves: Stored, inner: Stored, found: Iterable[Entry]) -> Self:
         """Return what `found`, in the order of the leaves, says of them, as far as they reach."""
         parts: dict[str, list[tuple[Part, int]]] = defaultdict(list)
-        chunks: dict[bytes, list[tuple[int, Chunk]]] = defaultdict(list)
-        row = closed = 0
+        chunks: dict[bytes, list[_Place]] = defaultdict(list)
+        row = closed = place = 0
         for entry in found:
             if isinstance(entry, Part):
                 parts[entry.source].append((entry, row))
                 row += entry.count
-            elif closed + entry.count <= len(leaves):
-                chunks[leaves[closed].tobytes()].append((closed, entry))
-                closed += entry.count
-        return cls(leaves, parts, chunks)
+            elif closed + entry.chunk.count <= len(leaves):
+                chunks[leaves[closed].tobytes()].append(_Place(entry, closed, place))
+                closed += entry.chunk.count
+                place += inner_size(entry.chunk.count)
+        return cls(leaves, inner, parts, chunks)
 
     def parts_of(self, source: str) -> Iterator[tuple[Part, Words]]:
         """Yield the parts from a source's beginning on, without a gap, with their leaves.
@@ -71,29 +94,33 @@ class Known:
             if part.last:
                 return
 
-    def chunk(self, leaves: Words) -> Chunk | None:
-        """Return the chunk over just these leaves, if it is known."""
-        first = words_to_bytes(leaves[:1]).tobytes()
-        for row, chunk in self.chunks.get(first, ()):
-            stored = self.leaves[row : row + chunk.count]
-            if chunk.count == len(leaves) and np.array_equal(words_to_bytes(leaves), stored):
-                return chunk
+    def chunk(self, leaves: Words) -> ChunkTree | None:
+        """Return the chunk over just these leaves with its nodes, if all of it is known."""
+        written = stored(leaves)
+        for place in self.chunks.get(written[0].tobytes(), ()):
+            chunk, size = place.closed.chunk, inner_size(place.closed.chunk.count)
+            if not np.array_equal(written, self.leaves[place.row : place.row + chunk.count]):
+                continue
+            inner = self.inner[place.inner : place.inner + size]
+            if sha256(inner.tobytes()).digest() == place.closed.inner:
+                return ChunkTree(chunk, words_from_bytes(np.asarray(inner)))
         return None
 
 
-NOTHING: Final = Known(np.empty((0, LEAF), np.uint8), {}, {})
+_NONE: Final = np.empty((0, LEAF), np.uint8)
+NOTHING: Final = Known(_NONE, _NONE, {}, {})
 
 
 def of_version(nodes: NodeFile, rules: str) -> Known:
-    """Return what a finished version spares a later one; nothing if its rules were others."""
+    """Return what a finished version spares a later one: only chunks if its rules were others."""
     path = nodes.path.with_suffix(PARTS)
     try:
         with path.open("rb") as file:
-            if file.readline(256) != f"{rules}\n".encode():
-                return Known.of(nodes.leaves, nodes.chunks)
-            return Known.of(nodes.leaves, [*entries(file), *nodes.chunks])
+            is_same = file.readline(256) == f"{rules}\n".encode()
+            found = [each for each in entries(file) if is_same or isinstance(each, Closed)]
     except OSError:
-        return Known.of(nodes.leaves, nodes.chunks)
+        return NOTHING
+    return Known.of(nodes.leaves, nodes.inner, found)
 
 
 @dataclass(slots=True)
@@ -104,9 +131,9 @@ class Draft:
     job: str
     earlier: Known
     _file: BinaryIO
+    _inner: BinaryIO
     _log: BinaryIO
-    _table: list[Chunk] = field(default_factory=list)
-    _parts: list[Part] = field(default_factory=list)
+    _entries: list[Entry] = field(default_factory=list)
 
     @classmethod
     @contextmanager
@@ -118,85 +145,94 @@ class Draft:
         Raises:
             UnavailableError: The disk is full or the folder cannot be written.
         """
-        path, log = folder / f"{job}{DRAFT}", folder / f"{job}{LOG}"
-        with told(path, "write"):
-            _set_aside(path, log)
-            earlier = _read(*_earlier(path, log))
-            with _created(path) as file, _created(log) as lines:
+        files = [folder / f"{job}{suffix}" for suffix in (DRAFT, NODES, LOG)]
+        with told(folder, "write to"):
+            _set_aside(files)
+            earlier = _read(*map(_earlier, files))
+            with ExitStack() as stack:
+                file, inner, log = (stack.enter_context(_created(path)) for path in files)
                 file.write(bytes(HEADER.size))
-                yield cls(folder, job, earlier, file, lines)
+                inner.write(bytes(HEADER.size))
+                yield cls(folder, job, earlier, file, inner, log)
 
     def write(self, leaves: Words) -> bytes:
         """Append leaves; return them as they are stored."""
-        stored = words_to_bytes(leaves).tobytes()
-        self._file.write(stored)
-        return stored
+        written = stored(leaves).tobytes()
+        self._file.write(written)
+        return written
 
-    def add(self, entry: Entry) -> None:
-        """Note a part whose leaves were all written, or the next finished chunk."""
-        if isinstance(entry, Part):
-            self._file.flush()
-            self._parts.append(entry)
-        else:
-            self._table.append(entry)
+    def note(self, part: Part) -> None:
+        """Note a part whose leaves were all written."""
+        self._file.flush()
+        self._add(part)
+
+    def close(self, tree: ChunkTree) -> None:
+        """Append the next finished chunk's nodes, and note it."""
+        written = stored(tree.inner).tobytes()
+        self._inner.write(written)
+        self._inner.flush()
+        self._add(Closed(tree.chunk, Digest(sha256(written).digest())))
+
+    def _add(self, entry: Entry) -> None:
+        self._entries.append(entry)
         self._log.write(line(entry))
         self._log.flush()
 
     def finish(self, rules: str, sources: dict[str, str]) -> NodeFile:
-        """Return the node file, with its parts beside it; the draft is gone.
+        """Return the node file, with its inner nodes and parts beside it; the draft is gone.
 
         Args:
             rules: Under which the leaves were made.
             sources: What each part's source is called from now on; others have no name.
         """
-        root = complete(self._file, self._table)
+        table = [each.chunk for each in self._entries if isinstance(each, Closed)]
+        root = complete(self._file, table)
         path = self.folder / f"{root.hex}{SUFFIX}"
         with replacing(path.with_suffix(PARTS), 0o600) as file:
             file.write(f"{rules}\n".encode())
-            for part in self._parts:
-                file.write(line(_renamed(part, sources)))
-        draft = self.folder / f"{self.job}{DRAFT}"
+            file.writelines(line(_renamed(each, sources)) for each in self._entries)
+        complete_inner(self._inner, table, root)
+        draft, inner, log = (self.folder / f"{self.job}{each}" for each in (DRAFT, NODES, LOG))
+        publish(self._inner, inner, path.with_suffix(INNER))
         publish(self._file, draft, path)
-        log = self.folder / f"{self.job}{LOG}"
-        for left in (log, *_earlier(draft, log)):
+        for left in (log, *map(_earlier, (log, draft, inner))):
             left.unlink(missing_ok=True)
         return NodeFile.open(path)
 
-    @property
-    def table(self) -> Sequence[Chunk]:
-        """The chunks that were noted."""
-        return self._table
+
+def _renamed(entry: Entry, sources: dict[str, str]) -> Entry:
+    if isinstance(entry, Part):
+        return replace(entry, source=sources.get(entry.source, ""))
+    return entry
 
 
-def _renamed(part: Part, sources: dict[str, str]) -> Part:
-    return Part(sources.get(part.source, ""), part.start, part.marks, part.leaves, part.last)
+def _earlier(path: Path) -> Path:
+    return path.with_name(f"{path.name}{EARLIER}")
 
 
-def _earlier(path: Path, log: Path) -> tuple[Path, Path]:
-    return path.with_suffix(_EARLIER), log.with_suffix(f".log{_EARLIER}")
-
-
-def _set_aside(path: Path, log: Path) -> None:
+def _set_aside(files: Sequence[Path]) -> None:
     """Keep a killed run's draft apart, if it holds more than one that was set aside before."""
-    kept, kept_log = _earlier(path, log)
-    if not (path.exists() and log.exists()):
+    *data, log = files
+    if not all(path.exists() for path in files):
         return
-    if not kept_log.exists() or log.stat().st_size >= kept_log.stat().st_size:
-        kept_log.unlink(missing_ok=True)  # first, so that a log never stands beside other leaves
-        path.replace(kept)
-        log.replace(kept_log)
+    kept = _earlier(log)
+    if not kept.exists() or log.stat().st_size >= kept.stat().st_size:
+        kept.unlink(missing_ok=True)  # first, so that a log never stands beside other leaves
+        for path in (*data, log):
+            path.replace(_earlier(path))
 
 
-def _read(path: Path, log: Path) -> Known:
+def _read(path: Path, inner: Path, log: Path) -> Known:
     try:
-        rows = max(path.stat().st_size - HEADER.size, 0) // LEAF
-        if not rows:
-            return NOTHING
-        leaves = np.memmap(path, np.uint8, "r", HEADER.size, (rows, LEAF))
         with log.open("rb") as file:
-            return Known.of(leaves, entries(file))
-    except (FileNotFoundError, ProvenanceError):
+            return Known.of(_rows(path), _rows(inner), entries(file))
+    except FileNotFoundError:
         return NOTHING
+
+
+def _rows(path: Path) -> Stored:
+    rows = max(path.stat().st_size - HEADER.size, 0) // LEAF
+    return np.memmap(path, np.uint8, "r", HEADER.size, (rows, LEAF)) if rows else _NONE
 
 
 @contextmanager

@@ -82,7 +82,28 @@ class Part:
         return part
 
 
-Entry = Part | Chunk
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A finished chunk, and the SHA-256 of its inner nodes as they are stored."""
+
+    chunk: Chunk
+    inner: Digest
+
+    def to_json(self) -> JsonObject:
+        """Return the chunk as a line holds it."""
+        return {"count": self.chunk.count, "inner": self.inner.hex(), "root": self.chunk.root.hex}
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> Self:
+        """Return the chunk that a line holds, or raise MalformedError."""
+        closed = cls(
+            Chunk(fields.element("root"), fields.integer("count", 1, CHUNK)), fields.digest("inner")
+        )
+        fields.done()
+        return closed
+
+
+Entry = Part | Closed
 
 
 def line(entry: Entry) -> bytes:
@@ -110,7 +131,7 @@ def entries(lines: Iterable[bytes]) -> Iterator[Entry]:
 def _entry(fields: Fields) -> Entry:
     if "part" in fields.members:
         return Part.from_json(fields.inner("part"))
-    return Chunk.from_json(fields.take("chunk"))
+    return Closed.from_json(fields.inner("chunk"))
 
 
 def _sum(text: str) -> str:

@@ -19,9 +19,9 @@ from pipelines.flow.working import Worked
 from provenance.chunk import NOTHING, Cutter
 from provenance.errors import MalformedError
 from provenance.field import Digest
-from provenance.tree import Chunk, Words, chunk_root
+from provenance.tree import Chunk, ChunkTree, Words, chunk_tree
 from storage.drafts import Known
-from storage.parts import Entry, Part
+from storage.parts import Part
 
 PART: Final = 2**17
 """Records after which a part is noted: what a killed run has to do again at most, in one file."""
@@ -53,8 +53,12 @@ class Sink(Protocol):
         """Take leaves; return them as they are stored."""
         ...
 
-    def add(self, entry: Entry) -> None:
-        """Take a part whose leaves were all written, or the next chunk."""
+    def note(self, part: Part) -> None:
+        """Take a part whose leaves were all written."""
+        ...
+
+    def close(self, tree: ChunkTree) -> None:
+        """Take the next chunk."""
         ...
 
 
@@ -68,10 +72,12 @@ class Table:
         """Store nothing."""
         return b""
 
-    def add(self, entry: Entry) -> None:
+    def note(self, part: Part) -> None:
+        """Note nothing."""
+
+    def close(self, tree: ChunkTree) -> None:
         """Keep a chunk."""
-        if isinstance(entry, Chunk):
-            self.chunks.append(entry)
+        self.chunks.append(tree.chunk)
 
 
 @dataclass(slots=True)
@@ -84,7 +90,7 @@ class Assembly:
     ahead: int
     _cutter: Cutter = field(default_factory=Cutter)
     _open: list[Words] = field(default_factory=list)
-    _closing: deque[Chunk | Future[Chunk]] = field(default_factory=deque)
+    _closing: deque[ChunkTree | Future[ChunkTree]] = field(default_factory=deque)
 
     def take(self, run: Worked) -> bytes:
         """Take the leaves of the next records; return them as they are stored."""
@@ -93,7 +99,7 @@ class Assembly:
         for length in self._cutter.feed(run.marks):
             end = start + length - waiting
             made = None if waiting else run.chunks.get(start)
-            if made is not None and made.count == length:
+            if made is not None and made.chunk.count == length:
                 self._settled(made)
             else:
                 self._close(np.concatenate([*self._open, run.words[start:end]]))
@@ -111,21 +117,21 @@ class Assembly:
 
     def _close(self, leaves: Words) -> None:
         found = next(filter(None, (known.chunk(leaves) for known in self.known)), None)
-        self._settled(found or self.pool.submit(chunk_root, leaves))
+        self._settled(found or self.pool.submit(chunk_tree, leaves))
 
-    def _settled(self, chunk: Chunk | Future[Chunk]) -> None:
-        self._closing.append(chunk)
+    def _settled(self, tree: ChunkTree | Future[ChunkTree]) -> None:
+        self._closing.append(tree)
         while self._is_due():
             self._settle()
 
     def _is_due(self) -> bool:
         first = self._closing[0] if self._closing else None
-        is_done = isinstance(first, Chunk) or (first is not None and first.done())
+        is_done = isinstance(first, ChunkTree) or (first is not None and first.done())
         return is_done or len(self._closing) > self.ahead
 
     def _settle(self) -> None:
         first = self._closing.popleft()
-        self.sink.add(first if isinstance(first, Chunk) else first.result())
+        self.sink.close(first if isinstance(first, ChunkTree) else first.result())
 
 
 def commit_sources(
@@ -153,7 +159,7 @@ def commit_sources(
         count, is_whole = 0, False
         for part, words in reuse(source):
             assembly.take(Worked(words, part.marks))
-            assembly.sink.add(replace(part, source=source.identity))
+            assembly.sink.note(replace(part, source=source.identity))
             count, is_whole = count + part.count, part.last
         if not is_whole:
             tasks = in_order(assembly.pool, plan(source, count), assembly.ahead)
@@ -175,12 +181,12 @@ def _take_all(assembly: Assembly, source: str, start: int, runs: Iterable[Worked
     marks, digest, at = NOTHING, sha256(), start
     for run in runs:
         if marks.count >= PART:
-            assembly.sink.add(Part(source, at, marks, Digest(digest.digest()), last=False))
+            assembly.sink.note(Part(source, at, marks, Digest(digest.digest()), last=False))
             at, marks, digest = at + marks.count, NOTHING, sha256()
         digest.update(assembly.take(run))
         marks = marks.join(run.marks)
     if marks.count:
-        assembly.sink.add(Part(source, at, marks, Digest(digest.digest()), last=True))
+        assembly.sink.note(Part(source, at, marks, Digest(digest.digest()), last=True))
     return at + marks.count - start
 
 

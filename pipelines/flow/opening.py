@@ -1,6 +1,5 @@
 """Showing single records, and that a value is in an index or not: what an auditor may be given."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from pipelines.flow.catalogue import Version, nodes_of
@@ -12,7 +11,6 @@ from provenance.canonical import JsonObject
 from provenance.chunk import CHUNK
 from provenance.errors import (
     MalformedError,
-    RootMismatchError,
     UnavailableError,
     VerificationError,
 )
@@ -30,7 +28,7 @@ from provenance.opening import Opening, decode_hex, opened_leaf
 from provenance.poseidon import from_words
 from provenance.record import Record, decode_record, encode_record
 from provenance.schema import Schema
-from provenance.tree import InclusionProof, prove_inclusions
+from provenance.tree import InclusionProof, verify_inclusion
 from storage.datasets import Dataset
 from storage.index_builder import IndexBuilder
 from storage.index_file import IndexFile
@@ -46,28 +44,20 @@ class Opener:
         self._nodes, self._schema, self._spec, self._key = nodes, schema, spec, key
 
     def open(self, records: Mapping[int, Record]) -> dict[int, Opening]:
-        """Return the openings of records by their running numbers; each chunk is hashed once.
+        """Return the openings of records by their running numbers, each checked here.
 
         Raises:
             MalformedError: No such number.
             RootMismatchError: A record is not the one that was committed there.
         """
-        by_chunk: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for number in records:
-            chunk, position = divmod(record_index(self._nodes.chunks, number), CHUNK)
-            by_chunk[chunk].append((position, number))
         found: dict[int, Opening] = {}
-        for chunk, places in by_chunk.items():
-            leaves = self._nodes.leaves_of(chunk)
-            positions = [position for position, _ in places]
-            paths = prove_inclusions(leaves, positions, self._nodes.chunks, chunk)
-            for (position, number), path in zip(places, paths, strict=True):
-                opening = self._opening(records[number], path)
-                leaf, _ = opened_leaf(opening, self._schema, self._spec)
-                committed = from_words(leaves[position : position + 1])[0]
-                if leaf != committed:
-                    raise RootMismatchError(leaf.hex, committed.hex)
-                found[number] = opening
+        for number, record in records.items():
+            chunk, position = divmod(record_index(self._nodes.chunks, number), CHUNK)
+            path = self._nodes.prove(chunk, position)
+            opening = self._opening(record, path)
+            leaf, _ = opened_leaf(opening, self._schema, self._spec)
+            verify_inclusion(leaf, path, self._nodes.root, len(self._nodes.chunks))
+            found[number] = opening
         return found
 
     def _opening(self, record: Record, path: InclusionProof) -> Opening:

@@ -13,7 +13,6 @@ from provenance.field import ORDER, FieldElement
 from provenance.leaf import blinded_index, blinded_leaf
 from provenance.membership import MembershipClaim, context_statement
 from provenance.proof import Proof, context
-from provenance.tree import prove_inclusion
 from storage.atomic import write_atomic
 
 CIRCUIT = "membership-22.v1"
@@ -54,7 +53,7 @@ def prove_membership(
     commitment = version.commitment
     nodes = nodes_of(space, commitment)
     chunk, position, leaf = leaf_of(nodes, number)
-    path = prove_inclusion(nodes.leaves_of(chunk), position, nodes.chunks, chunk)
+    path = nodes.prove(chunk, position)
     issuer = space.issuer.public_key.key_id
     about = (issuer, commitment.log, commitment.digest, circuit)
     blinds = [FieldElement(secrets.randbelow(ORDER)) for _ in range(2)]

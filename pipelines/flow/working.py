@@ -18,7 +18,7 @@ from provenance.errors import MalformedError
 from provenance.exclusion import record_keys
 from provenance.exclusion_arrays import exact_keys
 from provenance.leaves import LeafMaker, Leaves
-from provenance.tree import Chunk, Words, chunk_root
+from provenance.tree import ChunkTree, Words, chunk_tree
 from storage.datasets import Dataset, Source
 
 EXACT: Final = "exact/1"
@@ -65,7 +65,7 @@ class Worked:
     words: Words
     marks: Marks
     keys: tuple[tuple[Keys, int], ...] = ()
-    chunks: dict[int, Chunk] = field(default_factory=dict)
+    chunks: dict[int, ChunkTree] = field(default_factory=dict)
 
 
 def work_batch(orders: Orders, batch: Batch) -> Worked:
@@ -158,5 +158,5 @@ def join(parts: Sequence[Worked], indexes: int) -> Worked:
         )
         for n in range(indexes)
     )
-    chunks = {start: chunk_root(words[start : start + count]) for start, count in marks.certain()}
+    chunks = {start: chunk_tree(words[start : start + count]) for start, count in marks.certain()}
     return Worked(words, marks, keys, chunks)

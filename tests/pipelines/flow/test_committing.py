@@ -20,7 +20,7 @@ from provenance.errors import MalformedError
 from provenance.leaf import DatasetKey
 from provenance.leaves import LeafMaker, chunks_of
 from provenance.schema import Field, Int, Schema
-from provenance.tree import Chunk, Words
+from provenance.tree import Chunk, ChunkTree, Words
 from storage.drafts import NOTHING, Draft, Known, of_version
 from storage.nodes import NodeFile
 from storage.parts import Part
@@ -140,7 +140,7 @@ def test_a_killed_commit_goes_on_and_ends_with_the_same_root(
     if kills:
         assert sources[0].read == 0  # a finished file is never read again
         assert sources[1].read <= 9001 - max(0, max(kills) - part - 5 * 500)
-    assert sorted(path.suffix for path in folder.iterdir()) == [".nodes", ".parts"]
+    assert sorted(path.suffix for path in folder.iterdir()) == [".inner", ".nodes", ".parts"]
 
 
 def test_a_file_that_changed_since_the_kill_is_read_anew(tmp_path: Path) -> None:
@@ -184,13 +184,13 @@ def test_chunks_that_are_known_are_not_hashed_again(
     first = run(tmp_path, [source])
     known = of_version(first, "rules")
     hashed: list[int] = []
-    real = engine.chunk_root  # type: ignore[attr-defined]
+    real = engine.chunk_tree  # type: ignore[attr-defined]
 
-    def counted(leaves: Words) -> Chunk:
+    def counted(leaves: Words) -> ChunkTree:
         hashed.append(len(leaves))
         return real(leaves)
 
-    monkeypatch.setattr(engine, "chunk_root", counted)
+    monkeypatch.setattr(engine, "chunk_tree", counted)
     assert run(tmp_path, [source], known).chunks == first.chunks
     assert hashed == []
     edited = [*source.numbers[:15_000], -1, *source.numbers[15_000:]]
