@@ -7,6 +7,8 @@ trees, also one that hashes in small batches, soon has the kernel.
 """
 
 import importlib
+import logging
+from functools import cache
 from typing import Final, Protocol, cast
 
 import numpy as np
@@ -19,9 +21,15 @@ from provenance.poseidon.words import check_words
 
 PATIENCE: Final = 1024
 
+_logger = logging.getLogger("rootline")
+
 
 class Backend(Protocol):
     """Hashes rows that were checked before."""
+
+    @property
+    def name(self) -> str:
+        """Return its machine, or "python"."""
 
     def poseidon_rows(self, inputs: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Return circomlib's Poseidon of each row."""
@@ -53,9 +61,20 @@ class Chooser:
 def fastest() -> Backend:
     """Return the compiled kernel, or pure Python where numba cannot be imported."""
     try:
-        return cast("Backend", importlib.import_module("provenance.poseidon.kernels"))
+        return cast("Backend", importlib.import_module("provenance.poseidon.kernels").fastest())
     except ImportError:
+        _notice()
         return plain
+
+
+@cache
+def _notice() -> None:
+    _logger.warning("numba is missing: Poseidon hashes in pure Python, many times slower")
+
+
+def backend() -> str:
+    """Return the name of what does much work: "ifma", "fma", "scalar" or "python"."""
+    return fastest().name
 
 
 _chooser = Chooser()
@@ -68,6 +87,14 @@ def poseidon_many(inputs: NDArray[np.uint64]) -> NDArray[np.uint64]:
         MalformedError: Another type or shape, or an element that is not below r.
     """
     check_words(inputs, 3)
+    return poseidon_checked(inputs)
+
+
+def poseidon_checked(inputs: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return what `poseidon_many` does, of elements that are known to be below r.
+
+    Only for values that this package made or checked: others may come out as another's hash.
+    """
     if not 1 <= inputs.shape[1] <= MAX_INPUTS:
         raise MalformedError(f"Poseidon takes 1 to {MAX_INPUTS} inputs, got {inputs.shape[1]}")
     return _chooser.choose(len(inputs)).poseidon_rows(inputs)

@@ -1,6 +1,7 @@
 """Many hashes, one after the other in pure Python: for few of them, or where numba is missing."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 from provenance.field import FieldElement
 from provenance.poseidon.hashes import ezkl_sponge, poseidon
 from provenance.poseidon.words import WORDS, from_words, to_words
+
+name: Final = "python"
 
 
 def poseidon_rows(inputs: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -1,96 +1,195 @@
-"""The kernel's arithmetic against Python's, and where compiled code is kept."""
+"""Every machine against the reference, and the gate before them."""
 
-from collections.abc import Callable
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from provenance.errors import UnavailableError
 from provenance.field import ORDER
+from provenance.poseidon import ezkl_sponge, from_words, poseidon, to_words
 
-numba = pytest.importorskip("numba", reason="the compiled kernel needs numba")
+numba = pytest.importorskip("numba", reason="the compiled kernels need numba")
+ir = pytest.importorskip("llvmlite.ir")
+ifma = pytest.importorskip("provenance.poseidon.ifma")
+primitives = pytest.importorskip("provenance.poseidon.primitives")
 kernels = pytest.importorskip("provenance.poseidon.kernels")
 
-INVERSE = pow(2**256, -1, ORDER)
-EDGES = [0, 1, 2**64 - 1, 2**64, 2**128, 2**192 - 1, 2**253, ORDER - 2**64, ORDER - 1]
+ROOT = Path(__file__).parents[3]
+VECTORS: dict[str, Any] = json.loads((ROOT / "tests/vectors/poseidon.json").read_text())
+EDGES = [
+    0,
+    1,
+    ORDER - 1,
+    2**52 - 1,
+    2**104 - 2**52,
+    2**208 - 1,
+    2**253 - 2**208,
+    2**64,
+    2**192 - 1,
+    ORDER - 2**64,
+    sum((2**52 - 1) << 104 * i for i in range(3)) % ORDER,
+]
 ELEMENTS = st.one_of(st.sampled_from(EDGES), st.integers(0, ORDER - 1))
-SUMS = st.one_of(st.sampled_from([0, ORDER, 17 * (ORDER - 1) ** 2]), st.integers(0, 17 * ORDER**2))
 
 
-def words(value: int, count: int = 4) -> tuple[Any, ...]:
-    return tuple(kernels.np.uint64(value >> 64 * i & 2**64 - 1) for i in range(count))
+def array(rows: list[list[int]]) -> NDArray[np.uint64]:
+    elements = [element for row in rows for element in row]
+    return to_words(elements).reshape(len(rows), -1, 4)
 
 
-def number(parts: tuple[int, ...]) -> int:
-    return sum(int(part) << 64 * i for i, part in enumerate(parts))
+def modelled(builder: Any, half: str, column: Any, x: Any, y: Any) -> Any:
+    """Write a call of what computes vpmadd52 without the instruction."""
+    name = f"modelled_{half}"
+    function = builder.module.globals.get(name) or define_model(builder.module, name, half)
+    return builder.call(function, [column, x, y])
 
 
-@pytest.fixture(scope="module")
-def arithmetic() -> Callable[..., Any]:
-    """All operations in one function, compiled anew and without the cache."""
-    multiply, multiply_add, product = kernels._multiply, kernels._multiply_add, kernels._product
-    accumulate, reduce, add = kernels._accumulate, kernels._reduce, kernels._add
-
-    @numba.njit  # type: ignore[untyped-decorator]  # numba has no types here
-    def compiled(left: Any, right: Any, added: Any, total: Any) -> Any:
-        return (
-            multiply(left, right),
-            multiply(right, left),
-            multiply_add(left, right, added),
-            product(left, right),
-            accumulate(product(added, added), left, right),
-            reduce(total),
-            add(left, right),
-        )
-
-    return compiled  # type: ignore[no-any-return]  # as above
+def define_model(module: Any, name: str, half: str) -> Any:
+    """Return the function: integers of 128 bits, cut to limbs."""
+    function = ir.Function(module, ir.FunctionType(ifma.KIND, [ifma.KIND] * 3), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block())
+    column, x, y = function.args
+    wide = ir.VectorType(ir.IntType(128), 8)
+    mask = ir.Constant(ifma.KIND, [2**52 - 1] * 8)
+    product = builder.mul(*(builder.zext(builder.and_(each, mask), wide) for each in (x, y)))
+    if half == "h":
+        product = builder.lshr(product, ir.Constant(wide, [52] * 8))
+    part = builder.and_(builder.trunc(product, ifma.KIND), mask)
+    builder.ret(builder.add(column, part))
+    return function
 
 
-@settings(deadline=None, max_examples=200)
-@given(left=ELEMENTS, right=ELEMENTS, added=ELEMENTS, total=SUMS)
-def test_wide_integers_compute_what_python_computes(
-    arithmetic: Callable[..., Any], left: int, right: int, added: int, total: int
-) -> None:
-    outputs = arithmetic(words(left), words(right), words(added), words(total, 9))
-    assert [number(output) for output in outputs] == [
-        left * right * INVERSE % ORDER,
-        left * right * INVERSE % ORDER,
-        (left * right * INVERSE + added) % ORDER,
-        left * right,
-        added * added + left * right,
-        total * INVERSE % ORDER,
-        (left + right) % ORDER,
-    ]
+@pytest.fixture(scope="module", params=["ifma", "modelled ifma", "fma", "scalar"])
+def kernel(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Yield the kernel of each machine that the processor can be, and of IFMA's text anywhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        machine = ifma.Ifma(modelled, FEATURES=frozenset())
+        patch.setitem(primitives.MACHINES, "modelled ifma", machine)
+        patch.setitem(primitives.TOKENS, "modelled ifma", np.uint64(0))
+        patch.setitem(primitives.BY_KIND, numba.uint64, machine)
+        try:
+            yield kernels.Kernel(request.param)
+        except UnavailableError as error:
+            pytest.skip(str(error))
 
 
-def doubled(number: int) -> int:
-    return 2 * number
+def test_a_machine_gives_every_vector_of_circomlib(kernel: Any) -> None:
+    for _, cases in groupby(VECTORS["circomlib"], key=lambda case: len(case["inputs"])):
+        inputs, outputs = zip(*((c["inputs"], int(c["output"])) for c in cases), strict=True)
+        rows = array([list(map(int, row)) for row in inputs])
+        assert from_words(kernel.poseidon_rows(rows)) == outputs
 
 
-def test_compiled_code_is_kept_in_the_folder_that_the_application_names(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    kept = kernels._compiled_and_kept(doubled)
-    assert kept(21) == 42
-    assert list(tmp_path.rglob("*.nbi"))
+def test_a_machine_gives_every_vector_of_ezkl(kernel: Any) -> None:
+    for case in VECTORS["ezkl_sponge"]:
+        rows = array([list(map(int, case["inputs"]))])
+        assert from_words(kernel.ezkl_sponge_rows(rows)) == (int(case["output"]),)
 
 
-@pytest.mark.parametrize("locators", ["", "numba.core.caching.UserProvidedCacheLocator"])
-def test_without_a_folder_that_can_be_written_nothing_is_kept(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, locators: str
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", locators, raising=False)
-    for folder in (str(tmp_path / "file" / "below"), ""):
-        monkeypatch.setattr(numba.config, "CACHE_DIR", folder)
-        compiled = kernels._compiled_and_kept(doubled)
-        assert compiled(21) == 42
-        assert compiled.stats.cache_path is None
-    assert not list(Path(__file__).parent.rglob("*.nbi"))
+@pytest.mark.parametrize("length", range(1, 17))
+def test_a_machine_takes_edges_in_every_lane_and_place(kernel: Any, length: int) -> None:
+    rows = [[EDGES[(row + place) % len(EDGES)] for place in range(length)] for row in range(19)]
+    rows += [[edge] * length for edge in EDGES]
+    assert from_words(kernel.poseidon_rows(array(rows))) == tuple(poseidon(*row) for row in rows)
 
 
-def test_the_kernel_releases_the_interpreters_lock() -> None:
+@settings(deadline=None, max_examples=30)
+@given(
+    rows=st.integers(1, 16).flatmap(
+        lambda length: st.lists(st.lists(ELEMENTS, min_size=length, max_size=length), min_size=1)
+    )
+)
+def test_a_machine_gives_what_one_hash_at_a_time_gives(kernel: Any, rows: list[list[int]]) -> None:
+    words = array(rows)
+    assert from_words(kernel.poseidon_rows(words)) == tuple(poseidon(*row) for row in rows)
+    assert from_words(kernel.ezkl_sponge_rows(words)) == tuple(map(ezkl_sponge, rows))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 8, 15, 16, 17, 33])
+def test_a_machine_takes_any_number_of_rows(kernel: Any, count: int) -> None:
+    rows = [[row, ORDER - 1 - row] for row in range(count)]
+    words = to_words(element for row in rows for element in row).reshape(count, 2, 4)
+    assert from_words(kernel.poseidon_rows(words)) == tuple(poseidon(*row) for row in rows)
+    assert from_words(kernel.ezkl_sponge_rows(words)) == tuple(map(ezkl_sponge, rows))
+
+
+def test_threads_agree(kernel: Any) -> None:
+    rows = array([[number, number + 1] for number in range(64)])
+    expected = kernel.poseidon_rows(rows)
+    with ThreadPoolExecutor(4) as pool:
+        for hashes in pool.map(kernel.poseidon_rows, [rows] * 8):
+            assert np.array_equal(hashes, expected)
+
+
+def test_the_interpreters_lock_is_released() -> None:
     assert kernels._hash_rows.targetoptions["nogil"]
+
+
+HASH = """
+from provenance.poseidon import from_words, kernels, to_words
+words = to_words(range(1, 21)).reshape(10, 2, 4)
+print(kernels.fastest().name, from_words(kernels.fastest().poseidon_rows(words))[0])
+"""
+ASK = """
+from provenance.errors import UnavailableError
+from provenance.poseidon import kernels
+for name in ("ifma", "fma"):
+    try:
+        kernels.Kernel(name)
+    except UnavailableError as error:
+        print(error)
+print(len(kernels._hash_rows.signatures))
+"""
+
+
+def on_a_processor_with(features: str, script: str) -> list[str]:
+    """Return the lines that a script prints where numba is told of such a processor."""
+    told = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": ""}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | told, check=True, capture_output=True, text=True
+    )
+    return done.stdout.splitlines()
+
+
+def test_where_the_instructions_are_missing_the_portable_machine_hashes() -> None:
+    (line,) = on_a_processor_with("+sse2,-avx2,-fma", HASH)
+    assert line == f"scalar {poseidon(1, 2)}"
+
+
+def test_a_machine_that_the_processor_cannot_be_is_refused_before_anything_is_compiled() -> None:
+    ifma, fma, compiled = on_a_processor_with("+sse2,+avx2", ASK)
+    assert ifma == "Poseidon on ifma needs a processor with avx512f, avx512ifma"
+    assert fma == "Poseidon on fma needs a processor with fma"
+    assert compiled == "0"
+
+
+@pytest.mark.parametrize(
+    ("features", "name"),
+    [
+        ({"avx512f", "avx512ifma", "avx2", "fma"}, "ifma"),
+        ({"avx512ifma", "avx2", "fma"}, "fma"),
+        ({"avx2", "fma"}, "fma"),
+        ({"fma"}, "scalar"),
+        ({"neon"}, "scalar"),
+    ],
+)
+def test_the_fastest_machine_that_the_processor_can_be_is_chosen(
+    monkeypatch: pytest.MonkeyPatch, features: set[str], name: str
+) -> None:
+    monkeypatch.setattr(kernels, "features", lambda: frozenset(features))
+    assert kernels.fastest.__wrapped__().name == name
