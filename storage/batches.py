@@ -1,4 +1,4 @@
-"""How large batches are, and batches without their first records.
+"""How large batches are, and batches of which only a part is wanted.
 
 A batch has at most 16,384 records and, unless one record is larger, about 4 MiB: enough to spread
 the overhead of each, little enough that a few of them, read ahead, fit anywhere.
@@ -11,42 +11,46 @@ from typing import Final
 from provenance.batch import Batch, Encoded
 from provenance.record import Record
 
-RECORDS: Final = 16_384
-BYTES: Final = 4 * 2**20
+RECORDS: Final = 2**14
+BYTES: Final = 2**22
 
 
 def paced(records: int, size: int) -> int:
-    """Return how many records to take at once, where `records` of them have `size` bytes."""
+    """Return how many records make a batch, where `records` of them have `size` bytes."""
     return max(1, min(RECORDS, BYTES * records // max(size, 1)))
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """A batch without its first `skipped` records."""
+class Slice:
+    """The records of a batch from number `start` on, up to number `stop`."""
 
     whole: Batch = field(repr=False)
-    skipped: int
+    start: int
+    stop: int
 
     def __len__(self) -> int:
-        return len(self.whole) - self.skipped
+        return self.stop - self.start
 
     def encoded(self) -> Encoded:
-        """Return the canonical bytes of the rest."""
+        """Return their canonical bytes."""
         found = self.whole.encoded()
-        offsets = found.offsets[self.skipped :]
-        return Encoded(found.data[offsets[0] :], offsets - offsets[0])
+        offsets = found.offsets[self.start : self.stop + 1]
+        return Encoded(found.data[offsets[0] : offsets[-1]], offsets - offsets[0])
 
     def records(self) -> Sequence[Record]:
-        """Return the rest as Python values."""
-        return self.whole.records()[self.skipped :]
+        """Return them as Python values."""
+        return self.whole.records()[self.start : self.stop]
 
 
-def after(batches: Iterable[Batch], start: int) -> Iterator[Batch]:
-    """Yield what comes after the first `start` records, which are not encoded."""
-    left = start
+def between(batches: Iterable[Batch], start: int, stop: int | None) -> Iterator[Batch]:
+    """Yield the records from number `start` on, up to number `stop`; others are not encoded."""
+    at = 0
     for batch in batches:
-        if left >= len(batch):
-            left -= len(batch)
-            continue
-        yield Rest(batch, left) if left else batch
-        left = 0
+        first, at = at, at + len(batch)
+        if start <= first and (stop is None or at <= stop):
+            yield batch
+        elif at > start:
+            last = at if stop is None else min(at, stop)
+            yield Slice(batch, max(start - first, 0), last - first)
+        if stop is not None and at >= stop:
+            return

@@ -1,53 +1,51 @@
 """Sources that are Arrow already, or become it: Parquet, Arrow IPC, and Arrow's C stream interface.
 
-The reading thread only decodes; whoever asks a batch for its bytes validates it in full first:
-offsets, UTF-8, dates, dictionary indices. A stream file must end with its end marker, or a
-truncated one would read as a shorter one.
+Whoever reads only decodes; whoever asks a batch for its bytes validates it in full first: offsets,
+UTF-8, dates, dictionary indices. A stream file must end with its end marker, or a truncated one
+would read as a shorter one.
 """
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from provenance.batch import Encoded
+from provenance.batch import Batch, Encoded
 from provenance.errors import MalformedError
 from provenance.record import Record, Schema
 from storage.arrow import logical_schema, records
 from storage.arrow_columns import encode
+from storage.batches import between, paced
+from storage.files import File, LocalFile
 from storage.fitting import differs, fits
 from storage.int96 import exact, int96_columns
 from storage.reading import fail, first_line, read_errors, reading
 
-RECORDS: Final = 2**14
-"""Records in a batch, at most."""
-BYTES: Final = 2**22
-"""Bytes in a batch, about, unless one record has more."""
 PARQUET: Final = "write the Parquet file anew"
 IPC: Final = "write the Arrow file anew"
 STREAM: Final = "hand over a table with plain columns"
+FIRST: Final = 256
+"""Records that are decoded at first, to see how large they are."""
+BUFFERS: Final = 2**25
+"""Bytes of a Parquet file, not yet decoded, that are held for all columns together."""
 
-Found = tuple[pa.Schema, int | None, Iterator[pa.RecordBatch]]
-"""Schema, number of all records if it is known beforehand, and the batches."""
-Open = Callable[[int], AbstractContextManager[Found]]
-"""Opens a source at a record: leaves out all before it, or some of them and says how many."""
+Found = Iterator[pa.RecordBatch]
+Open = Callable[[int], AbstractContextManager[tuple[pa.Schema, int, Found]]]
+"""Opens a source to be read from a record on: gives the schema, how many records before it are left
+out already, and the batches."""
+Count = Callable[[], int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class ArrowBatch:
-    """Consecutive records in Arrow's form, from record number `first` on, counted from 1."""
+    """Consecutive records as Arrow holds them, from record `first` on, counted from 1."""
 
-    batch: pa.RecordBatch
-    schema: Schema
-    name: str
+    source: "ColumnarSource"
     first: int
-    remedy: str
+    batch: pa.RecordBatch
 
     def __len__(self) -> int:
         return self.batch.num_rows
@@ -59,23 +57,35 @@ class ArrowBatch:
             MalformedError: Content that is corrupt or cannot be encoded exactly.
         """
         try:
-            self.batch.validate(full=True)
-            return encode(self.batch, self.schema)
+            return _encoded(self.batch, self.source.schema)
         except read_errors(MalformedError) as error:
-            raise self._located(error) from error
+            number = self.first + _first_bad(self.batch, self.source.schema)
+            where = f"{self.source.name}, record {number}"
+            raise fail(where, first_line(error), self.source.remedy) from error
 
     def records(self) -> Sequence[Record]:
         """Return the records as Python values; raises as `encoded` does."""
-        try:
-            self.batch.validate(full=True)
-            encode(self.batch, self.schema)  # Arrow lets a map hold a key twice
-            return records(self.batch)
-        except read_errors(MalformedError) as error:
-            raise self._located(error) from error
+        self.encoded()  # Arrow lets a map hold a key twice
+        return records(self.batch)
 
-    def _located(self, error: Exception) -> MalformedError:
-        number = self.first + _first_bad(self.batch, self.schema)
-        return fail(f"{self.name}, record {number}", first_line(error), self.remedy)
+
+def _encoded(batch: pa.RecordBatch, schema: Schema) -> Encoded:
+    batch.validate(full=True)
+    return encode(batch, schema)
+
+
+def _first_bad(batch: pa.RecordBatch, schema: Schema) -> int:
+    """Return the place of the first record to blame in a batch that was refused, by halving."""
+    low, high = 0, batch.num_rows
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            _encoded(batch.slice(low, middle - low), schema)
+        except read_errors(MalformedError):
+            high = middle
+        else:
+            low = middle
+    return low
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,69 +96,43 @@ class ColumnarSource:
     schema: Schema
     open: Open
     remedy: str
+    counted: Count
+    format: str
     identity: str = ""
 
     def count(self) -> int | None:
-        """Return the number of records, if the format tells it beforehand."""
-        with reading(self.name, self.remedy), self.open(0) as (_, found, _):
-            return found
+        """Return the number of records, if the file's metadata says it."""
+        with reading(self.name, self.remedy):
+            return self.counted()
 
-    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[ArrowBatch]:
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
         """Yield the records from number `start` on, up to number `stop`, in order.
 
         Raises:
             MalformedError: Content that is corrupt.
             UnavailableError: The system could not read it.
         """
-        at, end = start, sys.maxsize if stop is None else stop
-        with reading(self.name, self.remedy), self.open(start) as (arrow_schema, _, found):
-            if not fits(logical_schema(arrow_schema), self.schema):
+        with reading(self.name, self.remedy), self.open(start) as (schema, skipped, found):
+            if not fits(logical_schema(schema), self.schema):
                 raise fail(self.name, "has another schema than before", "open it again")
-            for batch in chain.from_iterable(map(_pieces, found)):
-                if at >= end:
-                    return
-                part = batch.slice(0, end - at)
-                yield ArrowBatch(part, self.schema, self.name, at + 1, self.remedy)
-                at += part.num_rows
+            pieces = self._pieces(found, skipped + 1)
+            yield from between(pieces, start - skipped, None if stop is None else stop - skipped)
 
-
-def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    rows = _rows(batch.nbytes, batch.num_rows)
-    for at in range(0, batch.num_rows, rows):
-        yield batch.slice(at, rows)
-
-
-def _rows(size: int, rows: int) -> int:
-    """Return how many records make a batch, where `rows` of them have `size` bytes."""
-    return max(1, min(RECORDS, BYTES * rows // max(size, 1)))
-
-
-def _skip(batches: Iterator[pa.RecordBatch], count: int) -> Iterator[pa.RecordBatch]:
-    """Leave out the first `count` records."""
-    for batch in batches:
-        if count < batch.num_rows:
-            yield batch.slice(count)
-        count = max(count - batch.num_rows, 0)
-
-
-def _first_bad(batch: pa.RecordBatch, schema: Schema) -> int:
-    """Return the place of the first record to blame in a batch that was refused, by halving."""
-    low, high = 0, batch.num_rows
-    while high - low > 1:
-        middle = (low + high) // 2
-        try:
-            half = batch.slice(low, middle - low)
-            half.validate(full=True)
-            encode(half, schema)
-        except read_errors(MalformedError):
-            high = middle
-        else:
-            low = middle
-    return low
+    def _pieces(self, found: Found, first: int) -> Iterator[ArrowBatch]:
+        for batch in found:
+            step = paced(batch.num_rows, batch.nbytes)
+            for at in range(0, batch.num_rows, step):
+                yield ArrowBatch(self, first + at, batch.slice(at, step))
+            first += batch.num_rows
 
 
 def columnar(
-    name: str, opened: Open, remedy: str, declared: Schema | None, identity: str = ""
+    name: str,
+    opened: Open,
+    remedy: str,
+    declared: Schema | None,
+    counted: Count = lambda: None,
+    form: str = "arrow",
 ) -> ColumnarSource:
     """Return the source that `opened` reads, with the logical schema that it has.
 
@@ -164,80 +148,153 @@ def columnar(
     if declared and not fits(schema, declared):
         problem = f"{differs(schema, declared)} as declared"
         raise fail(name, problem, "correct the declared schema, or write the file anew")
-    return ColumnarSource(name, declared or schema, opened, remedy, identity)
+    return ColumnarSource(name, declared or schema, opened, remedy, counted, form)
 
 
-def parquet(
-    path: Path, name: str, declared: Schema | None = None, identity: str = ""
-) -> ColumnarSource:
+def parquet(file: File, declared: Schema | None = None) -> ColumnarSource:
     """Return the records of a Parquet file."""
 
     @contextmanager
-    def opened(start: int) -> Iterator[Found]:
-        with _parquet_file(path) as file:
-            groups, skipped = _groups(file, start)
-            rows = _batch_rows(file)
-            found = file.iter_batches(batch_size=rows, row_groups=groups)
-            old, count = int96_columns(file, name), file.metadata.num_rows
+    def opened(start: int) -> Iterator[tuple[pa.Schema, int, Found]]:
+        with _parquet_file(file) as rows:
+            old = int96_columns(rows, file.name)
             if not old:
-                yield file.schema_arrow, count, _skip(found, start - skipped)
+                yield rows.schema_arrow, start, _rows(_Groups(rows, file.name), start)
                 return
-            with _parquet_file(path, "s") as again:
-                seconds = again.iter_batches(batch_size=rows, row_groups=groups, columns=old)
-                both = exact(found, seconds, old, name)
-                yield file.schema_arrow, count, _skip(both, start - skipped)
+            with _parquet_file(file, "s") as seconds:
+                groups = _Groups(rows, file.name, seconds, old)
+                yield rows.schema_arrow, start, _rows(groups, start)
 
-    return columnar(name, opened, PARQUET, declared, identity)
+    def counted() -> int:
+        with _parquet_file(file) as rows:
+            return int(rows.metadata.num_rows)
 
-
-def _groups(file: pq.ParquetFile, start: int) -> tuple[list[int], int]:
-    """Return the row groups that hold records from `start` on, and the records before them."""
-    meta, skipped, first = file.metadata, 0, 0
-    while first < meta.num_row_groups and skipped + meta.row_group(first).num_rows <= start:
-        skipped += meta.row_group(first).num_rows
-        first += 1
-    return list(range(first, meta.num_row_groups)), skipped
+    return columnar(file.name, opened, PARQUET, declared, counted, "parquet")
 
 
-def _batch_rows(file: pq.ParquetFile) -> int:
-    meta = file.metadata
-    size = sum(meta.row_group(at).total_byte_size for at in range(meta.num_row_groups))
-    return _rows(size, meta.num_rows)
+@contextmanager
+def _native(file: File) -> Iterator[pa.NativeFile]:
+    """Open a file as pyarrow reads it best; a map of memory would kill us if it were cut off."""
+    if isinstance(file, LocalFile):
+        with pa.OSFile(file.name, "r") as native:
+            yield native
+    else:
+        with file.open() as opened, pa.PythonFile(cast("Any", opened), "r") as native:
+            yield native
 
 
-def _parquet_file(path: Path, int96_unit: str = "ns") -> pq.ParquetFile:
-    return pq.ParquetFile(  # type: ignore[call-arg]  # the stubs lag behind
-        path,
-        pre_buffer=False,  # or a whole row group is in memory
-        page_checksum_verification=True,
-        arrow_extensions_enabled=True,  # else some would pass for their storage type
-        coerce_int96_timestamp_unit=int96_unit,
-    )
+@contextmanager
+def _parquet_file(file: File, int96_unit: str = "ns") -> Iterator[pq.ParquetFile]:
+    with _native(file) as native:
+        columns = max(1, pq.read_metadata(native).num_columns)
+        with pq.ParquetFile(  # type: ignore[call-arg]  # the stubs lag behind
+            native,
+            pre_buffer=False,  # or a whole row group is in memory
+            buffer_size=min(2**20, max(2**14, BUFFERS // columns)),  # or a whole column of it is
+            page_checksum_verification=True,
+            arrow_extensions_enabled=True,  # else some would pass for their storage type
+            coerce_int96_timestamp_unit=int96_unit,
+        ) as opened:
+            yield opened
 
 
-def ipc(
-    path: Path, name: str, declared: Schema | None = None, identity: str = ""
-) -> ColumnarSource:
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """The row groups of a Parquet file, with its INT96 columns read twice."""
+
+    rows: pq.ParquetFile
+    name: str
+    seconds: pq.ParquetFile | None = None
+    old: Sequence[str] = ()
+
+    def batches(self, start: int, size: int) -> Found:
+        """Yield the records from number `start` on, by `size`; whole row groups are left out."""
+        metadata, first, before = self.rows.metadata, 0, 0
+        while first < metadata.num_row_groups:
+            records = metadata.row_group(first).num_rows
+            if before + records > start:
+                break
+            first, before = first + 1, before + records
+        groups = list(range(first, metadata.num_row_groups))
+        if not groups:
+            return
+        found = self.rows.iter_batches(batch_size=size, row_groups=groups)
+        if self.seconds is not None:
+            again = self.seconds.iter_batches(size, groups, columns=list(self.old))
+            found = exact(found, again, self.old, self.name)
+        for batch in found:
+            skipped = min(start - before, batch.num_rows)
+            before += skipped
+            if skipped < batch.num_rows:
+                yield batch.slice(skipped)
+
+
+def _rows(groups: _Groups, start: int) -> Found:
+    """Yield the records from number `start` on, in batches as large as they should be.
+
+    What metadata says of sizes misleads where values repeat: a page may hold one text a thousand
+    times. So a few records are decoded, measured, and reading begins anew with more at a time; or
+    with less, whenever batches turn out far too large.
+    """
+    at, size, has_more = start, FIRST, True
+    while has_more:
+        has_more = False
+        for batch in groups.batches(at, size):
+            yield batch
+            at += batch.num_rows
+            better = paced(batch.num_rows, batch.nbytes)
+            if better < size // 4 or (size == FIRST and better > size):
+                size, has_more = better, True
+                break
+
+
+def ipc(file: File, declared: Schema | None = None) -> ColumnarSource:
     """Return the records of an Arrow IPC file or stream."""
 
     @contextmanager
-    def opened(start: int) -> Iterator[Found]:
-        with pa.OSFile(str(path), "r") as file:
-            if file.read(6) == b"ARROW1":
-                reader = pa.ipc.open_file(file)
-                found = (reader.get_batch(at) for at in range(reader.num_record_batches))
-                yield reader.schema, None, _skip(found, start)
+    def opened(start: int) -> Iterator[tuple[pa.Schema, int, Found]]:
+        with _native(file) as native:
+            if native.read(6) == b"ARROW1":
+                first, skipped = _whole_batches(native, start)
+                reader = pa.ipc.open_file(native)
+                found = map(reader.get_batch, range(first, reader.num_record_batches))
+                yield reader.schema, skipped, found
             else:
-                file.seek(0)
-                with pa.ipc.open_stream(file) as stream:
-                    yield stream.schema, None, _skip(_until_marker(stream, file, name), start)
+                native.seek(0)
+                with pa.ipc.open_stream(native) as stream:
+                    yield stream.schema, 0, _until_marker(stream, native, file.name)
 
-    return columnar(name, opened, IPC, declared, identity)
+    def counted() -> int | None:
+        with _native(file) as native:
+            if native.read(6) != b"ARROW1":
+                return None
+            lengths = _lengths(native)
+            return None if lengths is None else sum(lengths)
+
+    return columnar(file.name, opened, IPC, declared, counted)
 
 
-def _until_marker(
-    stream: pa.RecordBatchReader, file: pa.NativeFile, name: str
-) -> Iterator[pa.RecordBatch]:
+def _lengths(native: pa.NativeFile) -> Iterator[int] | None:
+    """Return the lengths of a file's record batches, read from a column of little weight."""
+    for at, kind in enumerate(pa.ipc.open_file(native).schema.types):
+        if pa.types.is_primitive(kind):
+            options = pa.ipc.IpcReadOptions(included_fields=[at])
+            reader = pa.ipc.open_file(native, options=options)
+            return (reader.get_batch(n).num_rows for n in range(reader.num_record_batches))
+    return None
+
+
+def _whole_batches(native: pa.NativeFile, start: int) -> tuple[int, int]:
+    """Return how many record batches end at or before record `start`, and their records."""
+    count = skipped = 0
+    for length in (_lengths(native) or ()) if start else ():
+        if skipped + length > start:
+            break
+        count, skipped = count + 1, skipped + length
+    return count, skipped
+
+
+def _until_marker(stream: pa.RecordBatchReader, file: pa.NativeFile, name: str) -> Found:
     yield from stream
     end = file.tell()
     file.seek(max(end - 8, 0))
@@ -251,8 +308,8 @@ def c_stream(stream: object, name: str) -> ColumnarSource:
         raise fail(name, "a reader that is used up by reading", "hand over reader.read_all()")
 
     @contextmanager
-    def opened(start: int) -> Iterator[Found]:
+    def opened(_: int) -> Iterator[tuple[pa.Schema, int, Found]]:
         with closing(pa.RecordBatchReader.from_stream(stream)) as reader:  # type: ignore[arg-type]  # or it raises
-            yield reader.schema, None, _skip(iter(reader), start)
+            yield reader.schema, 0, iter(reader)
 
     return columnar(name, opened, STREAM, None)

@@ -2,19 +2,16 @@
 
 Errors count records from 1, file by file.
 
->>> dataset = open_dataset(Path("data"))  # doctest: +SKIP
+>>> dataset = open_dataset("data")  # doctest: +SKIP
 >>> dataset.files[0]  # doctest: +SKIP
-SourceFile(path='part-1.parquet', size=4096, sha256=…)
+SourceFile(path='part-1.parquet', size=4096, sha256=…, identity=…)
 >>> next(dataset.records())  # doctest: +SKIP
 {'id': 1, 'label': 'benign'}
 """
 
-import hashlib
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import posixpath
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -22,16 +19,28 @@ from typing import Final, Protocol
 
 from provenance.batch import Batch
 from provenance.errors import MalformedError, UnavailableError
-from provenance.field import Digest
 from provenance.record import Record, Schema
+from storage.batches import Slice
 from storage.delimited import delimited
+from storage.digests import Digests, SourceFile
+from storage.files import File, Local, Store
 from storage.fitting import differs
 from storage.folder import FolderSource
 from storage.jsonlines import JsonLinesSource
-from storage.order import GIVEN, NATURAL, find_files, natural_key
-from storage.reading import Watched, fail, reading
+from storage.order import GIVEN, NATURAL, natural_key
+from storage.reading import fail
+from storage.retry import PATIENT, Retry
+from storage.webdataset import ShardSource, shard_schema
 
-__all__ = ["Dataset", "Source", "SourceFile", "from_stream", "natural_key", "open_dataset"]
+__all__ = [
+    "Dataset",
+    "Options",
+    "Source",
+    "SourceFile",
+    "from_stream",
+    "natural_key",
+    "open_dataset",
+]
 
 
 class CStream(Protocol):
@@ -42,7 +51,7 @@ class CStream(Protocol):
         ...
 
 
-class Source(Protocol):
+class Records(Protocol):
     """Records in a fixed order that can be read again and again."""
 
     @property
@@ -56,12 +65,12 @@ class Source(Protocol):
         ...
 
     @property
-    def identity(self) -> str:
-        """The file, and what tells whether it is still the same; empty if there is no telling."""
+    def format(self) -> str:
+        """All that decides which records they are, beside the bytes and the schema."""
         ...
 
     def count(self) -> int | None:
-        """Return the number of records, if it is known without reading them."""
+        """Return the number of records, if it is known without decoding them."""
         ...
 
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
@@ -69,60 +78,71 @@ class Source(Protocol):
         ...
 
 
+class Source(Records, Protocol):
+    """Records with a name for what they are read from."""
+
+    @property
+    def identity(self) -> str:
+        """The file, and what tells whether it is still the same; empty if there is no telling."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file as it was when the dataset was opened; `path` is relative, with `/` between names."""
-
-    path: str
-    size: int
-    sha256: Digest
-
-
-@dataclass(frozen=True)
 class Dataset:
-    """Records of one schema, from one or more sources in order."""
+    """Records of one schema, from one or more sources in order.
+
+    Where each file is a source of its own, `sources` and `files` are in the same order.
+    """
 
     name: str
     schema: Schema
     order: str
     sources: tuple[Source, ...] = field(repr=False)
-    watched: tuple[tuple[str, Watched], ...] = field(default=(), repr=False)
+    digests: Digests = field(repr=False)
 
-    @cached_property
+    @property
     def files(self) -> tuple[SourceFile, ...]:
-        """The files, in order; their digests are computed when this is first asked for.
+        """The files, in order; they are digested when this is first asked for.
 
         Raises:
-            MalformedError: A file changed since the dataset was opened.
+            MalformedError: A file has changed since the dataset was opened.
             UnavailableError: A file could not be read just now.
+            VerificationError: A file is not the one that was expected.
         """
-        with ThreadPoolExecutor(DIGESTING, thread_name_prefix="digest") as pool:
-            return tuple(pool.map(self._digested, self.watched))
+        return self.digests.all()
 
     @property
     def is_digested_by_reading(self) -> bool:
-        """Whether reading the records computes the files' digests as well."""
-        return any(isinstance(source, FolderSource) for source in self.sources)
+        """Whether reading the records digests the files as well, all of them in one source."""
+        return self.digests.as_read
+
+    @property
+    def watched(self) -> Sequence[File]:
+        """The files as they were when the dataset was opened."""
+        return self.digests.files
 
     def count(self) -> int | None:
-        """Return the number of records, if it is known without reading them."""
+        """Return the number of records, if it is known without decoding them."""
         counts = [source.count() for source in self.sources]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
 
-    def batches(self) -> Iterator[Batch]:
-        """Yield all records in order, in batches; each call reads anew.
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Yield the records from number `start` on, in order, in batches; each call reads anew.
 
         Raises:
             MalformedError: Bad content, a file that changed since it was opened, or no record.
             UnavailableError: A file could not be read just now.
         """
-        empty = True
+        left, is_empty = start, True
         for source in self.sources:
-            for batch in source.batches():
-                empty = empty and not len(batch)
-                yield batch
-        if empty:
+            skipped = min(left, source.count() or 0) if left else 0
+            left, is_empty = left - skipped, is_empty and not skipped
+            for batch in source.batches(skipped):
+                if left < len(batch):
+                    yield Slice(batch, left, len(batch)) if left else batch
+                left, is_empty = max(left - len(batch), 0), False
+        if is_empty:
             raise fail(self.name, "an empty dataset", "a commitment needs at least one record")
 
     def records(self) -> Iterator[Record]:
@@ -130,38 +150,28 @@ class Dataset:
         for batch in self.batches():
             yield from batch.records()
 
-    def _digested(self, file: tuple[str, Watched]) -> SourceFile:
-        name, watched = file
-        for source in self.sources:
-            if isinstance(source, FolderSource) and name in source.digests:
-                return SourceFile(name, watched.size, source.digests[name])
-        told = reading(watched.name, "check the file")
-        with watched.unchanged(), told, watched.path.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").digest()
-        return SourceFile(name, watched.size, Digest(digest))
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """How files are read, where their names do not say it.
 
     Attributes:
-        format: `parquet`, `arrow`, `csv` or `jsonl`, whatever the files are called.
+        format: `parquet`, `arrow`, `csv`, `jsonl` or `tar`, whatever the files are called.
         include: Pattern that a file's name must match; files of a folder that do not are left out.
         null: The CSV cell that stands for null; without it no cell is null.
         delimiter: Between CSV cells; by default a comma, or a tab in `.tsv`.
+        retry: How often, and how patiently, a remote store is asked again.
     """
 
     format: str | None = None
     include: str = "*"
     null: str | None = None
     delimiter: str | None = None
+    retry: Retry = PATIENT
 
 
-Read = Callable[[Path, str, Schema | None], Source]
+Read = Callable[[File, Schema | None], Records]
 DEFAULTS: Final = Options()
-DIGESTING: Final = 2
-"""Files digested at once: digesting is one of several things that are done meanwhile."""
 ROWS: Final = "rows"
 FILES: Final = "files"
 _FORMATS: Final = {
@@ -175,40 +185,49 @@ _FORMATS: Final = {
     ".tsv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".tar": "tar",
+    ".tgz": "tar",
+    ".tar.gz": "tar",
+    ".tar.zst": "tar",
 }
 _SUFFIXES: Final = ", ".join(_FORMATS)
 
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """A source whose file is watched while it is read."""
+    """The records of a file, which must stay the same while they are read."""
 
-    source: Source
-    watched: Watched
+    file: File
+    found: Records
 
     @property
     def name(self) -> str:
         """What errors call it."""
-        return self.source.name
+        return self.file.name
 
     @property
     def schema(self) -> Schema:
         """The logical schema of its records."""
-        return self.source.schema
+        return self.found.schema
+
+    @property
+    def format(self) -> str:
+        """All that decides which records they are, beside the bytes and the schema."""
+        return self.found.format
 
     @property
     def identity(self) -> str:
-        """The file, and what tells whether it is still the same."""
-        return self.watched.identity
+        """How it is read, the file, and what tells whether that is still the same."""
+        return f"{self.format} {self.file.identity}"
 
     def count(self) -> int | None:
-        """Return the number of records, if it is known without reading them."""
-        return self.source.count()
+        """Return the number of records, if it is known without decoding them."""
+        return self.found.count()
 
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
         """Yield the records from `start` on; raise MalformedError if the file changes meanwhile."""
-        with self.watched.unchanged():
-            yield from self.source.batches(start, stop)
+        with self.file.unchanged():
+            yield from self.found.batches(start, stop)
 
 
 def from_stream(stream: CStream, *, name: str = "table") -> Dataset:
@@ -217,27 +236,33 @@ def from_stream(stream: CStream, *, name: str = "table") -> Dataset:
     Raises:
         MalformedError: A column that cannot be encoded exactly, or a reader that reads only once.
     """
-    source = _columnar().c_stream(stream, name)
-    return Dataset(name, source.schema, GIVEN, (source,))
+    source = _needing_pyarrow("columnar").c_stream(stream, name)
+    return Dataset(name, source.schema, GIVEN, (source,), Digests(()))
+
+
+Place = Path | str
+"""A path, or a URL such as `s3://bucket/folder`, which is a string."""
 
 
 def open_dataset(
-    path: Path | Sequence[Path],
+    path: Place | Sequence[Place],
     *,
     schema: Schema | None = None,
     order: str = NATURAL,
     records: str = ROWS,
     options: Options = DEFAULTS,
+    expected: Mapping[str, bytes] | None = None,
 ) -> Dataset:
     """Return the records of a file, of a folder's files, or of several files.
 
     Args:
-        path: A file, a folder (searched to the bottom), or files one by one.
+        path: A file, a folder (searched to the bottom), or files one by one; each may be a URL.
         schema: Needed for CSV and JSONL. For others it must be what the files hold, but for columns
-            of Arrow type null, which fit any type.
+            of Arrow type null, which fit any type, and for parts that a tar archive lacks.
         order: `natural/1`, or `given` for several files in the order in which they are named.
         records: `rows`, or `files`: every file of a folder is one record, its path and its bytes.
         options: What the files' names do not say.
+        expected: SHA-256 of files by their paths in the dataset, where it is known beforehand.
 
     Raises:
         MalformedError: No files, an unknown format, files whose schemas differ.
@@ -247,63 +272,92 @@ def open_dataset(
         raise MalformedError(f"unknown order {order!r}; choose {NATURAL!r} or {GIVEN!r}")
     if records not in (ROWS, FILES):
         raise MalformedError(f"unknown kind of records {records!r}; choose {ROWS!r} or {FILES!r}")
-    name = str(path if isinstance(path, Path) else f"{len(path)} files")
-    root, names = _files(path, order, options, hidden=records == FILES)
-    watched = tuple((each, Watched.of(root / each)) for each in names)
+    name = str(path) if isinstance(path, Place) else f"{len(path)} files"
+    files = _files(path, order, options, hidden=records == FILES)
+    digests = Digests(files, expected or {}, as_read=records == FILES)
     if records == FILES:
-        source = FolderSource(str(root), watched)
-        return Dataset(name, source.schema, order, (source,), watched)
-    sources = tuple(Guarded(_rows(each.path, schema, options), each) for _, each in watched)
-    return Dataset(name, _agreed(sources), order, sources, watched)
+        source = FolderSource(name, digests)
+        return Dataset(name, source.schema, order, (source,), digests)
+    sources = _sources(files, schema, options)
+    return Dataset(name, _agreed(sources), order, sources, digests)
 
 
 def _files(
-    path: Path | Sequence[Path], order: str, options: Options, *, hidden: bool
-) -> tuple[Path, list[str]]:
-    """Return a folder and the paths below it of all files, in order."""
-    if isinstance(path, Path):
-        if not path.is_dir():
-            return path.parent, [path.name]
-        if order == GIVEN:
-            raise fail(str(path), "a folder gives no order", f"name the files, or use {NATURAL!r}")
-        return path, find_files(path, options.include, hidden=hidden)
-    return _listed(path, order)
-
-
-def _listed(paths: Sequence[Path], order: str) -> tuple[Path, list[str]]:
-    if not paths:
+    path: Place | Sequence[Place], order: str, options: Options, *, hidden: bool
+) -> tuple[File, ...]:
+    """Return all files, in order."""
+    places: Sequence[Place] = [path] if isinstance(path, Place) else path
+    if not places:
         raise MalformedError("an empty list of files; name at least one")
-    absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100  # follows no link
-    root = Path(os.path.commonpath([path.parent for path in absolute]))
-    found = [path.relative_to(root).as_posix() for path in absolute]
+    urls = [place for place in places if isinstance(place, str) and "://" in place]
+    if urls and len(urls) != len(places):
+        raise MalformedError("files here and in a remote store in one list; take one or the other")
+    store: Store = _needing_pyarrow("remote").store_of(urls, options.retry) if urls else Local()
+    if not isinstance(path, Place):
+        root, names = _listed([store.absolute(str(place)) for place in places])
+        names = names if order == GIVEN else sorted(names, key=natural_key)
+    elif not store.is_folder(str(path)):
+        root, name = posixpath.split(str(path))
+        names = [name]
+    elif order == GIVEN:
+        raise fail(str(path), "a folder gives no order", f"name the files, or use {NATURAL!r}")
+    else:
+        root, names = str(path), store.find(str(path), options.include, hidden=hidden)
+    return store.files(root, names)
+
+
+def _listed(paths: Sequence[str]) -> tuple[str, list[str]]:
+    root = posixpath.commonpath([posixpath.dirname(path) for path in paths])
+    found = [posixpath.relpath(path, root) for path in paths]
     if len(set(found)) != len(found):
         raise MalformedError("the same file is named twice; name each once")
-    return root, found if order == GIVEN else sorted(found, key=natural_key)
+    return root, found
 
 
-def _rows(path: Path, schema: Schema | None, options: Options) -> Source:
-    """Return the source of one file of rows."""
-    name, suffix = str(path), path.suffix.lower()
-    match options.format or _FORMATS.get(suffix):
-        case "parquet" | "arrow" as found:
-            columnar = _columnar()
-            read: Read = columnar.parquet if found == "parquet" else columnar.ipc
-            return read(path, name, schema)
+def _sources(files: Sequence[File], schema: Schema | None, options: Options) -> tuple[Guarded, ...]:
+    """Return the source of each file of rows."""
+    formats = [options.format or _format(file.path) for file in files]
+    shards = [file for file, form in zip(files, formats, strict=True) if form == "tar"]
+    parts = schema or (shard_schema(shards) if shards else None)
+    return tuple(
+        Guarded(file, _rows(file, form, parts if form == "tar" else schema, options))
+        for file, form in zip(files, formats, strict=True)
+    )
+
+
+def _format(path: str) -> str | None:
+    name = path.lower()
+    return next((form for suffix, form in _FORMATS.items() if name.endswith(suffix)), None)
+
+
+def _rows(file: File, form: str | None, schema: Schema | None, options: Options) -> Records:
+    """Return the records of one file of rows."""
+    match form:
+        case "parquet" | "arrow":
+            columnar = _needing_pyarrow("columnar")
+            read: Read = columnar.parquet if form == "parquet" else columnar.ipc
+            return read(file, schema)
         case "csv" if schema:
-            delimiter = options.delimiter or ("\t" if suffix == ".tsv" else ",")
-            return delimited(path, name, schema, null=options.null, delimiter=delimiter)
+            delimiter = options.delimiter or ("\t" if file.path.lower().endswith(".tsv") else ",")
+            return delimited(file, schema, null=options.null, delimiter=delimiter)
         case "jsonl" if schema:
-            return JsonLinesSource(name, path, schema)
+            return JsonLinesSource(file, schema)
+        case "tar" if schema:
+            return ShardSource(file, schema)
         case "csv" | "jsonl":
-            raise fail(name, "CSV and JSONL do not say what their values mean", "declare a schema")
+            raise fail(
+                file.name, "CSV and JSONL do not say what their values mean", "declare a schema"
+            )
         case _:
-            raise fail(name, "a file of unknown format", f"leave it out, or name it {_SUFFIXES}")
+            raise fail(
+                file.name, "a file of unknown format", f"leave it out, or name it {_SUFFIXES}"
+            )
 
 
-def _columnar() -> ModuleType:
-    """Return storage/columnar.py, whose pyarrow is neither installed nor needed everywhere."""
+def _needing_pyarrow(name: str) -> ModuleType:
+    """Return a module of storage whose pyarrow is neither installed nor needed everywhere."""
     try:
-        return import_module("storage.columnar")
+        return import_module(f"storage.{name}")
     except ModuleNotFoundError as error:
         raise UnavailableError(
             f"{error.name} is not installed; install rootline-provenance[data]"

@@ -8,64 +8,115 @@ A cell is null when its content is the declared token, quoted or not; without a 
 """
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
-from typing import BinaryIO, Final
+from io import StringIO
+from itertools import chain
+from typing import Final
 
+from provenance.batch import Batch, Encoded
 from provenance.encoding import Value, encoder
 from provenance.errors import MalformedError
 from provenance.record import Record, Schema
+from storage.batches import BYTES, RECORDS, between
+from storage.files import File, Opened
 from storage.reading import fail, reading
 from storage.scalars import Parse, scalar
-from storage.text import MAX_LINE, Parsed, batched, lines
+from storage.text import MAX_LINE, read_lines
 
 REMEDY: Final = "correct the file, or the declared schema"
+CELLS: Final = 2**17
+"""Cells in a batch: as Python objects they may be far larger than the text is."""
+
+Columns = Sequence[tuple[str, Parse]]
+Row = tuple[int, list[str]]
+"""The cells of a row, and the number of the line that it ends on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellBatch:
+    """Consecutive rows from record `first` on, counted from 1; cells are read when asked for."""
+
+    source: "DelimitedSource"
+    first: int
+    rows: Sequence[Row] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def encoded(self) -> Encoded:
+        """Return the canonical bytes.
+
+        Raises:
+            MalformedError: A row with another number of cells, or a cell that is no such value.
+        """
+        return Encoded.of([data for _, data in self._parsed()])
+
+    def records(self) -> Sequence[Record]:
+        """Return the records as Python values; raises as `encoded` does."""
+        return [record for record, _ in self._parsed()]
+
+    def _parsed(self) -> Iterator[tuple[Record, bytes]]:
+        write, read = encoder(self.source.schema), self.source.record
+        for number, (line, row) in enumerate(self.rows, self.first):
+            try:
+                record = read(row)
+                yield record, write(record)
+            except MalformedError as error:
+                where = f"{self.source.name}, record {number} (line {line})"
+                raise fail(where, str(error), REMEDY) from error
 
 
 @dataclass(frozen=True, slots=True)
 class DelimitedSource:
     """The rows of one CSV file; `columns` holds name and parser of each, in the file's order."""
 
-    name: str
-    path: Path
+    file: File
     schema: Schema
     null: str | None
     delimiter: str
-    columns: tuple[tuple[str, Parse], ...] = field(repr=False)
-    identity: str = ""
+    columns: Columns = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return self.file.name
+
+    @property
+    def format(self) -> str:
+        """CSV, and how its cells are read."""
+        return f"csv {self.delimiter!r} {self.null!r}"
 
     def count(self) -> int | None:
         """Return None: only reading tells."""
         return None
 
-    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Parsed]:
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
         """Yield the records from number `start` on, up to number `stop`, in order.
 
         Raises:
-            MalformedError: A row with another number of cells, or a cell that is no such value.
+            MalformedError: Text that is no CSV.
             UnavailableError: The system could not read the file.
         """
-        with reading(self.name, REMEDY), self.path.open("rb") as file:
-            yield from batched(self._records(file, start, stop))
+        with reading(self.name, REMEDY), self.file.open() as opened:
+            yield from between(self._batches(opened), start, stop)
 
-    def _records(
-        self, file: BinaryIO, start: int, stop: int | None
-    ) -> Iterator[tuple[Record, bytes]]:
-        write = encoder(self.schema)
-        rows = _rows(file, self.name, self.delimiter)
-        next(rows)
-        for number, (line, row) in enumerate(islice(rows, start, stop), start + 1):
-            try:
-                record = self._record(row)
-                encoded = write(record)
-            except MalformedError as error:
-                where = f"{self.name}, record {number} (line {line})"
-                raise fail(where, str(error), REMEDY) from error
-            yield record, encoded
+    def _batches(self, opened: Opened) -> Iterator[CellBatch]:
+        text = _Text(opened, self.name)
+        rows, first, most = list[Row](), 1, max(1, min(RECORDS, CELLS // len(self.columns)))
+        found = text.rows(self.delimiter)
+        next(found)
+        began = text.given
+        for row in found:
+            rows.append(row)
+            if len(rows) == most or text.given - began > BYTES:
+                yield CellBatch(self, first, rows)
+                first, rows, began = first + len(rows), [], text.given
+        if rows:
+            yield CellBatch(self, first, rows)
 
-    def _record(self, row: Sequence[str]) -> Record:
+    def record(self, row: Sequence[str]) -> Record:
+        """Return a row as a record, or raise MalformedError."""
         if len(row) != len(self.columns):
             raise MalformedError(f"{len(row)} cells under a header of {len(self.columns)}")
         record: dict[str, Value] = {}
@@ -78,24 +129,17 @@ class DelimitedSource:
         return record
 
 
-def delimited(
-    path: Path,
-    name: str,
-    schema: Schema,
-    *,
-    null: str | None,
-    delimiter: str,
-    identity: str = "",
-) -> DelimitedSource:
-    """Return the rows of the CSV file at `path`, whose header must name the fields of `schema`.
+def delimited(file: File, schema: Schema, *, null: str | None, delimiter: str) -> DelimitedSource:
+    """Return the rows of a CSV file, whose header must name the fields of `schema`.
 
     Raises:
         MalformedError: No header, a name twice, other names, or a type that no cell can hold.
         UnavailableError: The system could not read the file.
     """
+    name = file.name
     parsers = _parsers(name, schema)
-    with reading(name, REMEDY), path.open("rb") as file:
-        _, header = next(_rows(file, name, delimiter), (0, []))
+    with reading(name, REMEDY), file.open() as opened:
+        _, header = next(_Text(opened, name).rows(delimiter), (0, []))
     if not header:
         raise fail(name, "no header row", "begin the file with the fields' names")
     if len(set(header)) != len(header):
@@ -106,23 +150,36 @@ def delimited(
     for unknown in sorted(set(header) - parsers.keys()):
         raise fail(name, f"column {unknown[:80]!r} is not in the declared schema", REMEDY)
     columns = tuple((column, parsers[column]) for column in header)
-    return DelimitedSource(name, path, schema, null, delimiter, columns, identity)
+    return DelimitedSource(file, schema, null, delimiter, columns)
 
 
-def _parsers(name: str, schema: Schema) -> dict[str, Callable[[str], Value]]:
+def _parsers(name: str, schema: Schema) -> dict[str, Parse]:
     try:
         return {member.name: scalar(member.type) for member in schema.fields}
     except MalformedError as error:
         raise MalformedError(f"{name}: {error}") from error
 
 
-def _rows(file: BinaryIO, name: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row with the number of the line that it ends on."""
-    # A limit of the whole process, 128 KiB by default: too little for texts. Never lowered here.
-    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
-    rows = csv.reader(lines(file, name), delimiter=delimiter, strict=True)
-    try:
-        for row in rows:
-            yield rows.line_num, row
-    except csv.Error as error:
-        raise fail(f"{name}, line {rows.line_num}", f"not CSV: {error}", REMEDY) from error
+@dataclass(slots=True)
+class _Text:
+    """A file's rows; `given` counts the bytes that were read for them, a block at a time."""
+
+    opened: Opened
+    name: str
+    given: int = 0
+
+    def rows(self, delimiter: str) -> Iterator[Row]:
+        # A limit of the whole process, 128 KiB by default: too little for texts. Never lowered.
+        csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
+        lines = chain.from_iterable(self._blocks())
+        rows = csv.reader(lines, delimiter=delimiter, strict=True)
+        try:
+            for row in rows:
+                yield rows.line_num, row
+        except csv.Error as error:
+            raise fail(f"{self.name}, line {rows.line_num}", f"not CSV: {error}", REMEDY) from error
+
+    def _blocks(self) -> Iterator[StringIO]:
+        for block in read_lines(self.opened, self.name):
+            self.given += len(block.data)
+            yield StringIO(block.text(), newline="\n")

@@ -16,7 +16,7 @@ from provenance.field import Digest
 from storage.files import File
 from storage.reading import reading
 
-BLOCK: Final = 2**20
+BLOCK: Final = 2**22
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class Digests:
 
     def _digest(self, number: int) -> None:
         file = self.files[number]
-        digest, buffer = sha256(), memoryview(bytearray(BLOCK))
+        digest = sha256()
         with file.unchanged(), reading(file.name, "check the file"), file.open() as opened:
-            while count := opened.readinto(buffer):  # type: ignore[attr-defined]  # all have it
-                digest.update(buffer[:count])
+            while block := opened.read(BLOCK):
+                digest.update(block)
         self.note(number, digest.digest())

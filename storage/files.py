@@ -5,13 +5,47 @@
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR
+from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
+from provenance.errors import MalformedError
+from storage.order import find_files
 from storage.reading import fail, reading
+
+
+class Opened(Protocol):
+    """An open file's bytes, from wherever they come."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next `size` bytes, or all; fewer only at the end."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place."""
+        ...
+
+    def tell(self) -> int:
+        """Return the place."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Return the same, to be closed at the end of a block."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None:
+        """Close it."""
+        ...
 
 
 class File(Protocol):
@@ -37,8 +71,8 @@ class File(Protocol):
         """Where it is, and what is different once it has changed."""
         ...
 
-    def open(self) -> BinaryIO:
-        """Return its bytes, to be read from any place."""
+    def open(self) -> Opened:
+        """Return its bytes, to be read from any place; they may come from far away."""
         ...
 
     def unchanged(self) -> AbstractContextManager[None]:
@@ -46,9 +80,37 @@ class File(Protocol):
         ...
 
 
+class Store(Protocol):
+    """Where files lie; places are written with `/`."""
+
+    def is_folder(self, place: str) -> bool:
+        """Return whether there is a folder."""
+        ...
+
+    def find(self, folder: str, include: str, *, hidden: bool) -> list[str]:
+        """Return the paths of the files below a folder, as `order.find_files` does."""
+        ...
+
+    def absolute(self, place: str) -> str:
+        """Return the same place, whatever folder this process is in."""
+        ...
+
+    def files(self, root: str, paths: Sequence[str]) -> tuple[File, ...]:
+        """Return the files at `paths` below `root` as they are now."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file on a disk; `stamp` is its inode, size, and times of modification and change in ns."""
+    """A file on a disk.
+
+    Attributes:
+        path: Its place in the dataset.
+        name: Where it is.
+        size: Its length in bytes.
+        stamp: Inode, size, and times of the last change of its bytes and of anything about it, in
+            nanoseconds. The last can be set by nobody, so bytes put back in place do not pass.
+    """
 
     path: str
     name: str
@@ -63,9 +125,11 @@ class LocalFile:
             MalformedError: There is none, or it may not be read.
             UnavailableError: The system could not say.
         """
-        name = os.path.normpath(f"{root}/{path}")
+        name = path if root in ("", ".") else f"{root}/{path}"
         with reading(name, "check the path"):
             now = os.stat(name)  # noqa: PTH116  # a Path takes longer than the call
+            if S_ISDIR(now.st_mode):
+                raise IsADirectoryError
         return cls(path, name, now.st_size, stamp(now))
 
     @property
@@ -75,8 +139,7 @@ class LocalFile:
 
     def open(self) -> BinaryIO:
         """Return the open file."""
-        with reading(self.name, "check the file"):
-            return Path(self.name).open("rb")
+        return Path(self.name).open("rb")
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:
@@ -92,11 +155,31 @@ class LocalFile:
             raise changed(self.name)
 
 
+class Local:
+    """The disks of this machine."""
+
+    def is_folder(self, place: str) -> bool:
+        """Return whether there is a folder."""
+        return Path(place).is_dir()
+
+    def find(self, folder: str, include: str, *, hidden: bool) -> list[str]:
+        """Return the paths of the files below a folder, in order; raises as `find_files`."""
+        return find_files(Path(folder), include, hidden=hidden)
+
+    def absolute(self, place: str) -> str:
+        """Return the same place, whatever folder this process is in."""
+        return os.path.abspath(place)  # noqa: PTH100  # follows no link
+
+    def files(self, root: str, paths: Sequence[str]) -> tuple[File, ...]:
+        """Return the files at `paths` below `root` as they are now; raises as `LocalFile.of`."""
+        return tuple(LocalFile.of(root, path) for path in paths)
+
+
 def stamp(found: os.stat_result) -> str:
     """Return what changes with a file, as far as the system tells."""
     return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
-def changed(name: str) -> Exception:
+def changed(name: str) -> MalformedError:
     """Return the error for a file that is not what it was."""
-    return fail(name, "changed while it was read", "register again once nobody writes to it")
+    return fail(name, "changed while it was read", "register again")

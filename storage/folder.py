@@ -1,72 +1,116 @@
-"""Files as records: each file is one record, its path below the folder and its bytes."""
+"""Files as records: each file is one record, its path below the folder and its bytes.
+
+Small files are read many at a time, each with one opening and one reading; the digests are those of
+the very bytes that became records.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import islice
 from typing import Final
 
+from provenance.batch import Encoded
 from provenance.encoding import MAX_SIZE, encoder
-from provenance.field import Digest
 from provenance.record import Bytes, Field, Record, Schema, String
-from storage.reading import Watched, fail, reading
-from storage.text import Parsed, batched
+from storage import batches
+from storage.digests import Digests
+from storage.files import File, LocalFile, changed, stamp
+from storage.reading import fail, reading
 
 SCHEMA: Final = Schema.of(Field("bytes", Bytes()), Field("path", String()))
 
 
 @dataclass(frozen=True, slots=True)
-class FolderSource:
-    """Files below a folder, each a record of the fields `bytes` and `path`.
+class FileBatch:
+    """Files from number `first` on, and what they hold."""
 
-    Attributes:
-        name: What errors call it.
-        files: Path below the folder, and the file.
-        digests: SHA-256 of each file that was read, of the very bytes that became its record.
-    """
+    digests: Digests
+    first: int
+    contents: Sequence[bytes] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.contents)
+
+    def encoded(self) -> Encoded:
+        """Return the canonical bytes, and note the digests.
+
+        Raises:
+            VerificationError: A file is not the one that was expected.
+        """
+        for number, content in enumerate(self.contents, self.first):
+            self.digests.note(number, sha256(content).digest())
+        return Encoded.of(map(encoder(SCHEMA), self.records()))
+
+    def records(self) -> Sequence[Record]:
+        """Return path and bytes of each."""
+        files = self.digests.files[self.first : self.first + len(self.contents)]
+        return [
+            {"bytes": content, "path": file.path}
+            for file, content in zip(files, self.contents, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSource:
+    """Files below a folder, each a record of the fields `bytes` and `path`."""
 
     name: str
-    files: tuple[tuple[str, Watched], ...] = field(repr=False)
+    digests: Digests = field(repr=False)
     schema: Schema = field(default=SCHEMA, init=False)
-    identity: str = field(default="", init=False)
-    digests: dict[str, Digest] = field(default_factory=dict, init=False, repr=False)
+    format: str = field(default="files", init=False)
+
+    @property
+    def identity(self) -> str:
+        """The folder, and a digest of what its files are."""
+        found = sha256()
+        for file in self.digests.files:
+            found.update(f"{file.identity}\n".encode())
+        return f"{self.name} {found.hexdigest()}"
 
     def count(self) -> int | None:
         """Return the number of files."""
-        return len(self.files)
+        return len(self.digests.files)
 
-    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Parsed]:
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[FileBatch]:
         """Yield the files from number `start` on, up to number `stop`, in order.
 
         Raises:
             MalformedError: A file is gone or changed, or is larger than a value can be.
             UnavailableError: The system could not read it.
         """
-        return batched(self._records(start, stop))
-
-    def _records(self, start: int, stop: int | None) -> Iterator[tuple[Record, bytes]]:
-        write = encoder(SCHEMA)
-        for relative, watched in islice(self.files, start, stop):
-            if watched.size > MAX_SIZE:
-                raise fail(str(watched.path), f"larger than {MAX_SIZE} bytes", "split it")
-            content = _content(watched)
-            self.digests[relative] = Digest(sha256(content).digest())
-            record: Record = {"bytes": content, "path": relative}
-            yield record, write(record)
+        contents, held, first = list[bytes](), 0, start
+        for file in self.digests.files[start:stop]:
+            if contents and (held + file.size > batches.BYTES or len(contents) == batches.RECORDS):
+                yield FileBatch(self.digests, first, contents)
+                contents, held, first = [], 0, first + len(contents)
+            contents.append(_content(file))
+            held += file.size
+        if contents:
+            yield FileBatch(self.digests, first, contents)
 
 
-def _content(watched: Watched) -> bytes:
-    """Return what a file holds; it is asked before and after whether it is still the same."""
-    with reading(watched.name, "check the file"):
-        descriptor = os.open(watched.name, os.O_RDONLY)
-        try:
-            watched.check(os.fstat(descriptor))
-            with open(descriptor, "rb", buffering=0, closefd=False) as file:  # opened already
-                content = file.read(watched.size + 1)
-            watched.check(os.fstat(descriptor))
-        finally:
-            os.close(descriptor)
-    if len(content) != watched.size:
-        raise watched.changed()
+def _content(file: File) -> bytes:
+    if file.size > MAX_SIZE:
+        raise fail(file.name, f"larger than {MAX_SIZE} bytes", "split it")
+    with reading(file.name, "check the file"):
+        if isinstance(file, LocalFile):
+            return _read_at_once(file)
+        with file.unchanged(), file.open() as opened:
+            return opened.read()
+
+
+def _read_at_once(file: LocalFile) -> bytes:
+    """Return what a file holds; the open file itself is asked whether it is still the same."""
+    descriptor = os.open(file.name, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if stamp(os.fstat(descriptor)) != file.stamp:
+            raise changed(file.name)
+        content = os.read(descriptor, file.size + 1)
+        while len(content) < file.size and (more := os.read(descriptor, file.size + 1)):
+            content += more
+        if len(content) != file.size or stamp(os.fstat(descriptor)) != file.stamp:
+            raise changed(file.name)
+    finally:
+        os.close(descriptor)
     return content

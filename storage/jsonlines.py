@@ -11,11 +11,11 @@ pairs, or an object when its keys are strings.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
-from typing import BinaryIO, Final
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final, cast
 
+from provenance.batch import Batch, Encoded
 from provenance.encoding import Value, encoder
 from provenance.errors import MalformedError
 from provenance.record import (
@@ -34,10 +34,11 @@ from provenance.record import (
     Struct,
     UInt,
 )
+from storage.batches import between
+from storage.files import File
 from storage.reading import fail, reading
 from storage.scalars import NON_FINITE, Parse, scalar
-from storage.text import Parsed as ParsedBatch
-from storage.text import batched, lines
+from storage.text import Lines, decoded, read_lines
 
 REMEDY: Final = "correct the file, or the declared schema"
 
@@ -53,40 +54,65 @@ Convert = Callable[[Parsed], Value]
 
 
 @dataclass(frozen=True, slots=True)
+class JsonLines:
+    """Consecutive lines of a JSONL file, each a record; parsed when they are asked for."""
+
+    schema: Schema
+    lines: Lines
+
+    def __len__(self) -> int:
+        return self.lines.count
+
+    def encoded(self) -> Encoded:
+        """Return the canonical bytes.
+
+        Raises:
+            MalformedError: A line that is no JSON object, or does not fit the schema.
+        """
+        return Encoded.of([data for _, data in self._parsed()])
+
+    def records(self) -> Sequence[Record]:
+        """Return the records as Python values; raises as `encoded` does."""
+        return [record for record, _ in self._parsed()]
+
+    def _parsed(self) -> Iterator[tuple[Record, bytes]]:
+        read, write, name = members(self.schema.fields), encoder(self.schema), self.lines.name
+        for number, line in self.lines.numbered():
+            text = decoded(line, name, number)
+            try:
+                record = read(parse(text))
+                yield record, write(record)
+            except MalformedError as error:
+                raise fail(f"{name}, record {number}", str(error), REMEDY) from error
+
+
+@dataclass(frozen=True, slots=True)
 class JsonLinesSource:
     """The lines of one JSONL file."""
 
-    name: str
-    path: Path
+    file: File
     schema: Schema
-    identity: str = ""
+    format: str = field(default="jsonl", init=False)
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return self.file.name
 
     def count(self) -> int | None:
         """Return None: only reading tells."""
         return None
 
-    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[ParsedBatch]:
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
         """Yield the records from number `start` on, up to number `stop`, in order.
 
         Raises:
-            MalformedError: A line that is no JSON object, or does not fit the schema.
+            MalformedError: A line is too long.
             UnavailableError: The system could not read the file.
         """
-        with reading(self.name, REMEDY), self.path.open("rb") as file:
-            yield from batched(self._records(file, start, stop))
-
-    def _records(
-        self, file: BinaryIO, start: int, stop: int | None
-    ) -> Iterator[tuple[Record, bytes]]:
-        read, write = _members(self.schema.fields), encoder(self.schema)
-        wanted = islice(lines(file, self.name), start, stop)
-        for number, line in enumerate(wanted, start + 1):
-            try:
-                record = read(parse(line))
-                encoded = write(record)
-            except MalformedError as error:
-                raise fail(f"{self.name}, record {number}", str(error), REMEDY) from error
-            yield record, encoded
+        with reading(self.name, REMEDY), self.file.open() as opened:
+            found = (JsonLines(self.schema, lines) for lines in read_lines(opened, self.name))
+            yield from between(found, start, stop)
 
 
 def parse(text: str) -> Parsed:
@@ -95,19 +121,16 @@ def parse(text: str) -> Parsed:
     Raises:
         MalformedError: No JSON, a member twice, NaN or Infinity as a number, or nested too deeply.
     """
+    text = text.strip(" \t\r")
     try:
-        found: Parsed = json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_int=Number,
-            parse_float=Number,
-            parse_constant=_refused,
-        )
+        found, end = _DECODER.raw_decode(text)
     except json.JSONDecodeError as error:
         raise MalformedError(f"not JSON: {error.msg} at column {error.colno}") from error
     except RecursionError as error:
         raise MalformedError("JSON nested too deeply") from error
-    return found
+    if end != len(text):
+        raise MalformedError(f"not JSON: Extra data at column {end + 1}")
+    return cast("Parsed", found)
 
 
 def _unique(pairs: list[tuple[str, Parsed]]) -> dict[str, Parsed]:
@@ -121,6 +144,11 @@ def _unique(pairs: list[tuple[str, Parsed]]) -> dict[str, Parsed]:
 
 def _refused(text: str) -> Parsed:
     raise MalformedError(f"{text} is no JSON number; write it as a string")
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=Number, parse_float=Number, parse_constant=_refused
+)
 
 
 def _wrong(expected: str, value: Parsed) -> MalformedError:
@@ -139,21 +167,25 @@ def _shown(value: Parsed) -> str:
             return json.dumps(value)[:40]
 
 
-def _members(fields: Sequence[Field]) -> Callable[[Parsed], dict[str, Value]]:
+@lru_cache(maxsize=64)
+def members(fields: tuple[Field, ...]) -> Callable[[Parsed], dict[str, Value]]:
     """Return what reads an object with these members, those that are missing as null."""
     readers = {member.name: _reader(member.type) for member in fields}
+    known, pairs = readers.keys(), list(readers.items())
 
     def read(value: Parsed) -> dict[str, Value]:
         if not isinstance(value, dict):
             raise _wrong("an object", value)
-        for unknown in sorted(value.keys() - readers.keys()):
+        if not value.keys() <= known:
+            unknown = min(value.keys() - known)
             raise MalformedError(f"member {unknown[:80]!r} is not in the declared schema")
         record: dict[str, Value] = {}
-        for name, convert in readers.items():
-            try:
+        name = ""
+        try:
+            for name, convert in pairs:
                 record[name] = convert(value.get(name))
-            except MalformedError as error:
-                raise MalformedError(f"field {name!r}: {error}") from error
+        except MalformedError as error:
+            raise MalformedError(f"field {name!r}: {error}") from error
         return record
 
     return read
@@ -161,8 +193,16 @@ def _members(fields: Sequence[Field]) -> Callable[[Parsed], dict[str, Value]]:
 
 def _reader(logical: LogicalType) -> Convert:
     """Return what reads a value of `logical`, or null."""
+    if isinstance(logical, String):
+        return _text
     convert = _converter(logical)
     return lambda value: None if value is None else convert(value)
+
+
+def _text(value: Parsed) -> Value:
+    if value is not None and type(value) is not str:  # a number is a string of its own kind
+        raise _wrong("a string", value)
+    return value
 
 
 def _converter(logical: LogicalType) -> Convert:
@@ -170,7 +210,7 @@ def _converter(logical: LogicalType) -> Convert:
         case List():
             return _list(_reader(logical.item))
         case Struct():
-            return _members(logical.fields)
+            return members(logical.fields)
         case Map():
             return _map(logical)
         case Bool():

@@ -20,13 +20,13 @@ GIVEN: Final = "given"
 MAX_FILES: Final = 2**20
 _RUN: Final = re.compile(rb"[0-9]+")
 
-NaturalKey = tuple[list[bytes], bytes]
+NaturalKey = tuple[tuple[bytes, ...], bytes]
 
 
 def natural_key(path: str) -> NaturalKey:
     """Return what sorts `path` (components joined by `/`) under `natural/1`."""
     raw = path.encode()
-    return _RUN.sub(_run, raw).split(b"/"), raw
+    return tuple(_RUN.sub(_run, raw).split(b"/")), raw
 
 
 def _run(match: re.Match[bytes]) -> bytes:
@@ -73,9 +73,7 @@ def _walk(folder: str, above: str, *, hidden: bool) -> Iterator[str]:
         with os.scandir(folder) as listed:
             entries = list(listed)
     except OSError as error:
-        raise UnavailableError(
-            f"{folder}: cannot list this folder: {error.strerror}"
-        ) from error
+        raise UnavailableError(f"{folder}: cannot list this folder: {error.strerror}") from error
     for entry in entries:
         if not hidden and is_hidden(entry.name):
             continue

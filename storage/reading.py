@@ -1,16 +1,22 @@
 """What goes wrong while a file is read, as one line that names the file and says what to do."""
 
-import os
-import stat
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 from provenance.errors import MalformedError, ProvenanceError, UnavailableError
 
-_BUILT_IN = (OSError, ValueError, TypeError, LookupError, ArithmeticError, NotImplementedError)
+_BUILT_IN = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    NotImplementedError,
+    EOFError,
+    zlib.error,
+)
 
 
 def read_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
@@ -51,71 +57,3 @@ def reading(where: str, remedy: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise UnavailableError(f"{where}: cannot be read: {error.strerror}") from error
         raise fail(where, first_line(error), remedy) from error
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """A file that must stay what it was when the dataset was opened.
-
-    Attributes:
-        path: The file.
-        before: Inode, size, and times of the last change of its bytes and of anything about it, in
-            nanoseconds. The last can be set by nobody, so bytes put back in place do not pass.
-    """
-
-    path: Path
-    before: tuple[int, int, int, int]
-
-    @classmethod
-    def of(cls, path: Path) -> "Watched":
-        """Return the file at `path` as it is now.
-
-        Raises:
-            MalformedError: There is none, or it may not be read.
-        """
-        with reading(str(path), "check the file"):
-            found = path.stat()
-            if stat.S_ISDIR(found.st_mode):
-                raise IsADirectoryError
-            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))  # it may be read, or this raises
-            return cls(path, _identity(found))
-
-    @property
-    def name(self) -> str:
-        """What errors call it."""
-        return str(self.path)
-
-    @property
-    def size(self) -> int:
-        """Its length in bytes."""
-        return self.before[1]
-
-    @property
-    def identity(self) -> str:
-        """The file, and what tells whether it is still the same."""
-        return " ".join((self.name, *map(str, self.before)))
-
-    @contextmanager
-    def unchanged(self) -> Iterator[None]:
-        """Check before and after the block that the file is the same; else raise MalformedError."""
-        self._check()
-        yield
-        self._check()
-
-    def _check(self) -> None:
-        with reading(self.name, "check the file"):
-            now = self.path.stat()
-        self.check(now)
-
-    def check(self, now: os.stat_result) -> None:
-        """Raise MalformedError if the file is not what it was."""
-        if _identity(now) != self.before:
-            raise self.changed()
-
-    def changed(self) -> MalformedError:
-        """Return the error that says so."""
-        return fail(self.name, "changed since the dataset was opened", "open it again")
-
-
-def _identity(found: os.stat_result) -> tuple[int, int, int, int]:
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -1,69 +1,91 @@
-"""Files of UTF-8 text, line by line and bounded, and batches of the records read from them.
+"""Files of UTF-8 text as blocks of whole lines, bounded; only a line feed ends a line.
 
-A byte order mark at the beginning is left out. Nothing is ever held but one line and one batch.
+A byte order mark at the beginning is left out. Nothing is ever held but one block and one line.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import codecs
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, Final
+from typing import Final
 
-from provenance.batch import Encoded
-from provenance.record import Record
+import numpy as np
+
+from storage import batches
+from storage.files import Opened
 from storage.reading import fail
 
 MAX_LINE: Final = 64 * 2**20
-BATCH_RECORDS: Final = 2**14
-BATCH_BYTES: Final = 2**22
-_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
-
-
-def lines(file: BinaryIO, name: str) -> Iterator[str]:
-    """Yield the lines of `file` with their ends; only a line feed ends one.
-
-    Raises:
-        MalformedError: A line that is too long or no UTF-8.
-    """
-    number = 0
-    while line := file.readline(MAX_LINE + 1):
-        number += 1
-        if len(line) > MAX_LINE:
-            raise fail(f"{name}, line {number}", f"longer than {MAX_LINE} bytes", "use Parquet")
-        try:
-            text = line.decode()
-        except UnicodeDecodeError as error:
-            problem = f"no valid UTF-8 at byte {error.start} of the line"
-            raise fail(f"{name}, line {number}", problem, "write the file as UTF-8") from error
-        yield text.removeprefix(_MARK) if number == 1 else text
+_FEED: Final = ord("\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
-    """A batch whose records were encoded while they were read, to know that they fit."""
+class Lines:
+    """Consecutive lines of a file with their ends, which only the last of all may lack.
 
-    rows: Sequence[Record] = field(repr=False)
-    parts: Sequence[bytes] = field(repr=False)
+    Attributes:
+        name: The file.
+        first: Number of the first of them, counted from 1.
+        count: Number of lines.
+        data: Their bytes.
+    """
 
-    def __len__(self) -> int:
-        return len(self.rows)
+    name: str
+    first: int
+    count: int
+    data: bytes = field(repr=False)
 
-    def encoded(self) -> Encoded:
-        """Return their canonical bytes."""
-        return Encoded.of(self.parts)
+    def split(self) -> list[bytes]:
+        """Return the lines without their ends."""
+        return self.data.split(b"\n")[: self.count]
 
-    def records(self) -> Sequence[Record]:
-        """Return them as Python values."""
-        return self.rows
+    def text(self) -> str:
+        """Return all lines as one text, or raise MalformedError naming the line to blame."""
+        try:
+            return self.data.decode()
+        except UnicodeDecodeError:
+            return "\n".join(decoded(line, self.name, n) for n, line in self.numbered())
+
+    def numbered(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the lines with their numbers."""
+        return enumerate(self.split(), self.first)
 
 
-def batched(encoded: Iterable[tuple[Record, bytes]]) -> Iterator[Parsed]:
-    """Yield records in batches, bounded in number and in bytes."""
-    rows, parts, held = list[Record](), list[bytes](), 0
-    for record, data in encoded:
-        rows.append(record)
-        parts.append(data)
-        held += len(data)
-        if len(rows) == BATCH_RECORDS or held >= BATCH_BYTES:
-            yield Parsed(rows, parts)
-            rows, parts, held = [], [], 0
-    if rows:
-        yield Parsed(rows, parts)
+def decoded(line: bytes, name: str, number: int) -> str:
+    """Return a line as text, or raise MalformedError."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        problem = f"no valid UTF-8 at byte {error.start} of the line"
+        raise fail(f"{name}, line {number}", problem, "write the file as UTF-8") from error
+
+
+def read_lines(file: Opened, name: str) -> Iterator[Lines]:
+    """Yield all lines of a file, in blocks no larger than a batch.
+
+    Raises:
+        MalformedError: A line is too long.
+    """
+    number, waiting = 1, b""
+    while block := file.read(batches.BYTES):
+        if number == 1 and not waiting:
+            block = block.removeprefix(codecs.BOM_UTF8)
+        data = waiting + block
+        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _FEED) + 1
+        _check_lengths(np.diff(ends, prepend=0, append=len(data)), name, number)
+        start = 0
+        for at in range(0, len(ends), batches.RECORDS):
+            found = ends[at : at + batches.RECORDS]
+            yield Lines(name, number, len(found), data[start : found[-1]])
+            start, number = int(found[-1]), number + len(found)
+        waiting = data[start:]
+    if waiting:
+        yield Lines(name, number, 1, waiting)
+
+
+def _check_lengths(
+    lengths: "np.ndarray[tuple[int], np.dtype[np.int64]]", name: str, first: int
+) -> None:
+    too_long = np.flatnonzero(lengths > MAX_LINE)
+    if len(too_long):
+        where = f"{name}, line {first + int(too_long[0])}"
+        raise fail(where, f"longer than {MAX_LINE} bytes", "use Parquet")

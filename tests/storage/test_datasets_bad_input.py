@@ -32,7 +32,7 @@ def refusal(read: Callable[[], Any]) -> str:
     return message
 
 
-def refused(path: Path, schema: Schema | None = None, **options: str) -> str:
+def refused(path: Path, schema: Schema | None = None, **options: Any) -> str:
     return refusal(
         lambda: list(open_dataset(path, schema=schema, options=Options(**options)).records())
     )
