@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from provenance.errors import MalformedError
 from provenance.exclusion_key import BITS, KEY_TAG, LEAF, SALT_TAG
 from provenance.leaf import DatasetKey, bucket_key
-from provenance.poseidon import poseidon_many
+from provenance.poseidon import poseidon_checked
 from provenance.sha256 import sha256_rows
 
 ROW: Final = 32
@@ -132,7 +132,7 @@ def index_leaves(words: Words, salts: Bytes) -> Words:
     inputs[:, 0, 0] = LEAF
     inputs[:, 1] = words[:, ::-1]
     inputs[:, 2] = key_words(as_rows(salts))[:, ::-1]
-    return poseidon_many(inputs)
+    return poseidon_checked(inputs)
 
 
 class Salter:

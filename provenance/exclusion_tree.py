@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from provenance.exclusion_arrays import Bytes, Salter, Words, index_leaves, key_words, shared_bits
 from provenance.exclusion_key import BITS
 from provenance.field import ZERO, FieldElement
-from provenance.poseidon import from_words, poseidon_many
+from provenance.poseidon import from_words, poseidon_checked
 
 BLOCK: Final = 2**15
 """Keys hashed at a time: enough that numpy's part is small, few enough for the cache."""
@@ -163,7 +163,7 @@ class _Growth:
         self.rows[right], self.made[right] = divided, True
         side = self._bit(self.lifting, depth)
         lengthened[np.arange(len(side)), side] = self.values.take(self.lifting, axis=0)
-        self.values[at] = poseidon_many(inputs)
+        self.values[at] = poseidon_checked(inputs)
         heights = np.concatenate((above + np.int16(1), self.heights))
         going = heights < depth
         self.lifting, self.heights = at[going], heights[going]
