@@ -103,14 +103,6 @@ def _lay(lanes: Lanes, slot: int, tag: Integer, middle: Integer) -> None:
 
 
 @compiled
-def _hash(machine: Machine, lanes: Lanes) -> None:
-    """Compress the block in each slot."""
-    states, places = address_of(lanes.states), address_of(lanes.places)
-    for slot in range(0, len(lanes.places), machine.lanes):
-        compress(machine, states + 32 * slot, places + 8 * slot, 1)
-
-
-@compiled
 def _lay_for_salt(secrets: Secrets, lanes: Lanes, slot: int, contents: Bytes, number: int) -> None:
     bucket = np.int64(contents[number, 0]) << 4 | np.int64(contents[number, 1]) >> 4
     _lay(lanes, slot, address_of(secrets.tags), address_of(secrets.keys) + 16 * bucket)
@@ -130,16 +122,19 @@ def _finish(
 ) -> None:
     """Write the leaf and the cut value of each content digest; `finish` says more."""
     messages = contents.view(np.uint64)
+    states, places = address_of(lanes.states), address_of(lanes.places)
     lanes.midstate[:] = lanes.states[0]
     _frame(lanes)
     for first in range(0, len(contents), len(lanes.places)):
         last = min(first + len(lanes.places), len(contents))
         for number in range(first, last):
             _lay_for_salt(secrets, lanes, number - first, contents, number)
-        _hash(machine, lanes)
+        for slot in range(0, len(lanes.places), machine.lanes):
+            compress(machine, states + 32 * slot, places + 8 * slot, 1)
         for number in range(first, last):
             _lay_for_leaf(secrets, lanes, number - first)
-        _hash(machine, lanes)
+        for slot in range(0, len(lanes.places), machine.lanes):
+            compress(machine, states + 32 * slot, places + 8 * slot, 1)
         for number in range(first, last):
             _write_leaf(lanes.states, number - first, words, number)
             values[number] = _siphash(secrets.begun, messages, number)

@@ -141,27 +141,21 @@ def _align(lanes: Lanes) -> int:
 
 
 @compiled
-def _advance(machine: Machine, lanes: Lanes, blocks: Integer) -> None:
-    """Let every lane compress so many blocks."""
-    compress(machine, address_of(lanes.states), address_of(lanes.places), blocks)
+def _advance(lanes: Lanes, blocks: int) -> None:
+    """Let every lane leave so many blocks behind."""
     for lane in range(len(lanes.places)):
         lanes.places[lane] += BLOCK * blocks
         lanes.tasks[lane, _LEFT] -= blocks
 
 
-@compiled
-def _prepare(machine: Machine, lanes: Lanes, prefix: Bytes) -> None:
-    """Hash the prefix, which all messages begin with."""
-    lanes.places[:] = address_of(prefix)
-    _advance(machine, lanes, len(prefix) // BLOCK)
-    lanes.midstate[:] = lanes.states[0]
-    lanes.tasks[:, _LEFT] = 0
-
-
 @kept(sys.modules[__name__], *SOURCES)
 def _hash_messages(machine: Machine, messages: Messages, lanes: Lanes, out: Words) -> None:
     """Write the digest of each message: (messages, 8 words)."""
-    _prepare(machine, lanes, messages.prefix)
+    # Only here, where it is compiled once, and not once more in each function it is called in.
+    states, places = address_of(lanes.states), address_of(lanes.places)
+    lanes.places[:] = address_of(messages.prefix)
+    compress(machine, states, places, len(messages.prefix) // BLOCK)
+    lanes.midstate[:] = lanes.states[0]
     begun, ended = 0, 0
     while True:
         for lane in range(len(lanes.places)):
@@ -178,7 +172,9 @@ def _hash_messages(machine: Machine, messages: Messages, lanes: Lanes, out: Word
                 begun += 1
         if ended == len(out):
             return
-        _advance(machine, lanes, _align(lanes))
+        blocks = _align(lanes)
+        compress(machine, states, places, blocks)
+        _advance(lanes, blocks)
 
 
 @cache
