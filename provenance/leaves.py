@@ -16,18 +16,13 @@ from numpy.typing import NDArray
 from provenance.batch import Batch
 from provenance.chunk import Cutter, Marks, cut_key
 from provenance.errors import MalformedError
-from provenance.features import (
-    FEATURE_TAG,
-    FEATURES_LEAF,
-    FeatureSpec,
-    digits,
-    feature_elements,
-)
-from provenance.field import Digest, FieldElement
+from provenance.features import FeatureSpec
+from provenance.field import Digest
 from provenance.leaf import RECORD_TAG, DatasetKey, bucket_key, leaf_digest, salt
-from provenance.poseidon import ezkl_sponge_many, poseidon_many, to_words
+from provenance.leaf_features import features_leaves
+from provenance.poseidon import to_words
 from provenance.schema import Schema
-from provenance.sha256 import choose, sha256_many, sha256_rows
+from provenance.sha256 import choose, sha256_many
 from provenance.sha256.constants import BLOCK
 from provenance.siphash import siphash_many
 from provenance.tree import Chunk, chunk_root
@@ -87,7 +82,8 @@ class LeafMaker:
         contents = sha256_many(encoded.data, encoded.offsets, self._prefix)
         words, values = self._plain(contents)
         if self.spec is not None and len(words):
-            words = self._with_features(batch, contents, words)
+            secrets = self._salt_keys[contents[:, 0].astype(np.int64) << 4 | contents[:, 1] >> 4]
+            words = features_leaves(self.spec, batch.records(), contents, secrets, words)
         return Leaves(contents, words, values)
 
     def _plain(self, contents: Bytes) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
@@ -98,25 +94,6 @@ class LeafMaker:
         kernel = importlib.import_module("provenance.leaf_kernel")
         words, values = kernel.finish(contents, self._salt_keys, secret)
         return words, values
-
-    def _with_features(
-        self, batch: Batch, contents: Bytes, plain: NDArray[np.uint64]
-    ) -> NDArray[np.uint64]:
-        assert self.spec is not None  # noqa: S101  # the caller asked
-        elements = [
-            feature_elements(digits(self.spec, row), salt)
-            for row, salt in zip(batch.records(), self._feature_salts(contents), strict=True)
-        ]
-        flat = to_words(element for row in elements for element in row)
-        commitments = ezkl_sponge_many(flat.reshape(len(contents), -1, 4))
-        tags = to_words([FEATURES_LEAF] * len(contents))
-        return poseidon_many(np.stack([tags, plain, commitments], axis=1))
-
-    def _feature_salts(self, contents: Bytes) -> Iterator[FieldElement]:
-        tags = np.tile(np.frombuffer(FEATURE_TAG, np.uint8), (len(contents), 1))
-        secrets = self._salt_keys[contents[:, 0].astype(np.int64) << 4 | contents[:, 1] >> 4]
-        digests = sha256_rows(np.concatenate([tags, secrets, contents], axis=1))
-        return (FieldElement(int.from_bytes(row[:31].tobytes(), "big")) for row in digests)
 
 
 def plain_leaves(key: DatasetKey, contents: Bytes) -> NDArray[np.uint64]:

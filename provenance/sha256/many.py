@@ -18,7 +18,7 @@ from provenance.errors import MalformedError
 from provenance.sha256 import plain
 from provenance.sha256.constants import BLOCK
 
-PATIENCE: Final = 2**14
+PATIENCE: Final = 2**16
 PIECE: Final = 4096
 """Bytes on which the kernel gains about as much time as it gains by one message more."""
 

@@ -13,7 +13,8 @@ from provenance.chunk import cut_key
 from provenance.encoding import Record
 from provenance.features import FeatureSpec, feature_salt
 from provenance.field import Digest
-from provenance.leaf import DatasetKey, bucket_key, content_digest, leaf_digest, salt
+from provenance.leaf import DatasetKey, bucket, bucket_key, content_digest, leaf_digest, salt
+from provenance.leaf_features import feature_salts
 from provenance.leaves import LeafMaker, Leaves, plain_leaves
 from provenance.poseidon import from_words
 from provenance.record import encode_record
@@ -127,7 +128,8 @@ def test_a_batch_of_bytes_that_is_no_list_of_records() -> None:
 
 def test_feature_salts_are_those_of_one_record() -> None:
     contents = noise(20)
-    found = list(LeafMaker(SCHEMA, KEY, SPEC)._feature_salts(contents))
+    buckets = [bucket(row.tobytes()) for row in contents]
+    found = list(feature_salts(contents, salt_keys(KEY)[buckets]))
     assert found == [feature_salt(KEY, Digest(row.tobytes())) for row in contents]
 
 
