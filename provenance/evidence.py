@@ -14,6 +14,7 @@ list of its members, and no other paths than these exist (docs/spec/evidence.md)
     tables/<commitment>.json          chunk table of a dataset or a transcript
     openings/<digest>.json            records shown in the clear
     exclusions/<digest>.json          proofs of absence or presence in an index
+    differences/<digest>.json         which leaves went and came between two versions
     steps/<run>.json                  challenged steps of a run
     proofs/<digest>.json              zero-knowledge proofs
     circuits/<digest>.bin             settings, verifying keys and SRS cuts
@@ -36,7 +37,8 @@ MANIFEST: Final = "manifest.json"
 _HEX: Final = r"[0-9a-f]{64}"
 _PATH: Final = re.compile(
     rf"blocks\.json|(log|receipts)/[0-9]{{10}}\.json|entries/[0-9]{{10}}\.bin|circuits/{_HEX}\.bin|"
-    rf"(attestations|paths|checkpoints|tables|openings|exclusions|steps|proofs)/{_HEX}\.json"
+    rf"(attestations|paths|checkpoints|tables|openings|exclusions|differences|steps|proofs)"
+    rf"/{_HEX}\.json"
 )
 
 

@@ -104,6 +104,14 @@ CLAIMS: Final[Mapping[str, Claim]] = MappingProxyType(
             "this key is in the dataset's exclusion index, under this normaliser",
             ("that the index holds the same records as the record tree",),
         ),
+        "difference": Claim(
+            "between these two versions exactly these leaves went and came",
+            (
+                "that a record whose leaf went was erased, or is not back under another leaf",
+                "that a leaf that came belongs to a new record, or to any",
+                "anything about the order of the records",
+            ),
+        ),
         "membership": Claim(
             "a record behind this blinded leaf stands in the dataset; which one stays hidden",
             (

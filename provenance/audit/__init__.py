@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from provenance.audit.case import Case, Verifiers
 from provenance.audit.datasets import anchored, check_datasets, check_openings
+from provenance.audit.differences import check_differences
 from provenance.audit.ledger import published
 from provenance.audit.members import check_issuer, check_surplus
 from provenance.audit.proofs import check_exclusions, check_memberships
@@ -60,6 +61,7 @@ def _examine(case: Case) -> None:
     check_datasets(case, log, found)
     check_openings(case, found)
     check_exclusions(case, found)
+    check_differences(case, found)
     check_memberships(case, found)
     check_runs(case, log, found)
     check_surplus(case, found)

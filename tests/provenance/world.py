@@ -7,7 +7,7 @@ who lies about one thing before he signs it. What is changed afterwards is chang
 Stages that can be changed, each by a function from the honest value to the told one:
 
     genesis, schema, rows1, rows2, v1, v2, proof, claim, start, seed, steps, states, run,
-    opened (the document of challenged steps), checkpoint, blocks, policy
+    difference, opened (the document of challenged steps), checkpoint, blocks, policy
 
 What happens in which order is the `schedule`; see EVENTS.
 """
@@ -35,6 +35,7 @@ from provenance.batch import Rows
 from provenance.canonical import JsonObject
 from provenance.checkpoint import Checkpoint
 from provenance.dataset import DatasetCommitment
+from provenance.difference import Difference, Side, changed
 from provenance.envelope import PublicKey
 from provenance.errors import UnavailableError, VerificationError
 from provenance.evidence import seal
@@ -49,7 +50,7 @@ from provenance.log import Batch, Genesis
 from provenance.membership import MembershipClaim, context_statement
 from provenance.opening import Opening
 from provenance.policy import Issuer, Policy, Requirement, Span
-from provenance.poseidon import from_words
+from provenance.poseidon import from_words, words_to_bytes
 from provenance.proof import Proof, context, membership_public
 from provenance.receipt import Block
 from provenance.record import Record, encode_record
@@ -399,6 +400,7 @@ def build(
     for event in schedule:
         EVENTS[event](world)
     _add_data(world)
+    _add_difference(world)
     add_steps(world)
     close(world)
     return world
@@ -695,6 +697,20 @@ def _add_data(world: World) -> None:
         world.name("exclusions", document)
 
 
+def _add_difference(world: World) -> None:
+    one, two = world["table1"], world["table2"]
+    before = _side(world["v1"].digest, one, two)
+    shown = world.tell("difference", Difference(before, _side(world["v2"].digest, two, one)))
+    data = shown.encoded
+    world.members[f"differences/{canonical.digest(data).hex()}.json"] = data
+
+
+def _side(of: Digest, table: Table, other: Table) -> Side:
+    numbers = changed(table.chunks, other.chunks)
+    leaves = tuple(words_to_bytes(table.parts[number]).tobytes() for number in numbers)
+    return Side(of, table.chunks, leaves)
+
+
 def add_steps(world: World) -> None:
     if "run" not in world.made:
         return
@@ -797,6 +813,7 @@ REQUIRED: Final = tuple(
         "record": Level.L1,
         "absence": Level.L0,
         "presence": Level.L0,
+        "difference": Level.L1,
         "membership": Level.L4,
         "run": Level.L1,
         "order": Level.L2,

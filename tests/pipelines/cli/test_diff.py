@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from provenance import canonical
 from provenance.difference import Difference
 from tests.pipelines.cli.conftest import Program
 
@@ -67,3 +68,36 @@ def test_another_schema_is_refused(second: Program) -> None:
     second("dataset", "register", "later.csv", *words)
     told = second.fails("dataset", "diff", "people@v2", "people@v3", code=2)
     assert "different schemas" in told
+
+
+def test_a_difference_is_exported_and_audited(second: Program) -> None:
+    words = ("--out", "difference.json")
+    told = second.json("dataset", "diff", "people@v1", "people@v2", *words)
+    second("export", "-o", "bundle", "--diff", "people@v1:people@v2")
+    shown = second.json("inspect", "bundle", "--members")
+    [path] = [path for path in shown["paths"] if path.startswith("differences/")]
+    data = (second.folder / "difference.json").read_bytes()
+    assert path == f"differences/{canonical.digest(data).hex()}.json"
+    assert f"{shown['paths'][path]} bytes" == told["document"]
+    required = "difference:people@v1..people@v2:L1"
+    second("policy", "init", "-o", "policy.json", "--require", required)
+    verdict = second.json("audit", "bundle", "--policy", "policy.json")
+    [found] = [f for f in verdict["findings"] if f["claim"] == "difference"]
+    assert found["subject"] == told["difference"]
+    assert found["reason"] == "exactly 2 leaves went and 3 leaves came; 1 stand in both"
+    assert "erased" in json.dumps(found["not_proved"])
+
+
+@pytest.mark.parametrize(
+    ("pair", "code", "told"),
+    [
+        ("people@v1", 2, "expected NAME@A:NAME@B"),
+        ("people@v2:people@v1", 2, "name them in that order"),
+        ("people@v1:people@v9", 3, "no dataset people@v9"),
+    ],
+)
+def test_a_difference_that_cannot_be_had_is_not_exported(
+    second: Program, pair: str, code: int, told: str
+) -> None:
+    assert told in second.fails("export", "-o", "bundle", "--diff", pair, code=code)
+    assert not (second.folder / "bundle").exists()

@@ -20,6 +20,7 @@ LEVELS = {
     "record": Level.L1,
     "absence": Level.L0,
     "presence": Level.L0,
+    "difference": Level.L1,
     "membership": Level.L4,
     "run": Level.L1,
     "order": Level.L2,

@@ -16,6 +16,7 @@ SEED: Final = 20261124
 FOLDERS: Final = (
     "blocks.json",
     "checkpoints",
+    "differences",
     "exclusions",
     "openings",
     "paths",
@@ -36,7 +37,7 @@ def spoil(world: World, folder: str, count: int) -> None:
         for value in chance.sample(found, min(count, len(found))):
             data = canonical.encode(value)
             told = name
-            if folder in ("checkpoints", "exclusions", "openings", "proofs"):
+            if folder in ("checkpoints", "differences", "exclusions", "openings", "proofs"):
                 told = f"{folder}/{canonical.digest(data).hex()}.json"
             members = {path: body for path, body in world.members.items() if path != name}
             try:
