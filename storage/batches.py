@@ -45,6 +45,8 @@ class Slice:
 def between(batches: Iterable[Batch], start: int, stop: int | None) -> Iterator[Batch]:
     """Yield the records from number `start` on, up to number `stop`; others are not encoded."""
     at = 0
+    if stop is not None and stop <= start:
+        return
     for batch in batches:
         first, at = at, at + len(batch)
         if start <= first and (stop is None or at <= stop):

@@ -181,5 +181,5 @@ class _Text:
 
     def _blocks(self) -> Iterator[StringIO]:
         for block in read_lines(self.opened, self.name):
-            self.given += len(block.data)
+            self.given += block.stop - block.start
             yield StringIO(block.text(), newline="\n")
