@@ -60,7 +60,7 @@ def read_only(_: Workspace, path: Path) -> dict[str, object]:
             return {"records": sum(1 for line in lines if json.loads(line))}
     if path.suffix == ".parquet":
         return {"records": sum(len(b) for b in pq.ParquetFile(path).iter_batches(batch_size=1024))}
-    with pa.OSFile(str(path)) as file:
+    with pa.OSFile(str(path), "r") as file:
         reader = pa.ipc.open_file(file)
         return {"records": sum(reader.get_batch(n).num_rows for n in range(reader.num_record_batches))}
 

@@ -153,7 +153,13 @@ class Draft:
                 file, inner, log = (stack.enter_context(_created(path)) for path in files)
                 file.write(bytes(HEADER.size))
                 inner.write(bytes(HEADER.size))
-                yield cls(folder, job, earlier, file, inner, log)
+                draft = cls(folder, job, earlier, file, inner, log)
+                try:
+                    yield draft
+                finally:
+                    if not draft._entries:  # nothing that the next run could use
+                        for path in files:
+                            path.unlink(missing_ok=True)
 
     def write(self, leaves: Words) -> bytes:
         """Append leaves; return them as they are stored."""

@@ -167,8 +167,8 @@ def _known(space: Workspace, earlier: Sequence[Version], rules: str) -> Known:
 def _parts(
     source: Source, names: Mapping[str, str], known: Known, draft: Known
 ) -> Iterator[tuple[Part, Words]]:
-    name = names.get(source.identity, "")
-    if name in known.parts:
+    name = names.get(source.identity)
+    if name and name in known.parts:  # what has no name is never the same
         yield from known.parts_of(name)
     elif source.identity:
         yield from draft.parts_of(source.identity)
@@ -183,9 +183,9 @@ def _digested(dataset: Dataset) -> Iterator[Future[tuple[SourceFile, ...]]]:
 
 
 def _names(dataset: Dataset, files: Future[tuple[SourceFile, ...]]) -> dict[str, str]:
-    """Return the SHA-256 of each source's file by the source's identity, where there is one."""
+    """Return how each source's file is read, and its SHA-256, by the source's identity."""
     if dataset.is_digested_by_reading or not dataset.watched:  # no file has a source of its own
         return {}
     found = files.result()
     pairs = zip(dataset.sources, found, strict=True)
-    return {source.identity: file.sha256.hex() for source, file in pairs}
+    return {source.identity: f"{source.format} {file.sha256.hex()}" for source, file in pairs}

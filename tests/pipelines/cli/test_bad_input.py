@@ -64,7 +64,11 @@ def test_a_bad_file_is_refused_by_name_and_nothing_is_written(rootline: Program,
     assert told in said
     home = rootline.folder / ".rootline"
     for folder in ("nodes", "attestations", "outbox/queue"):
-        assert [path for path in (home / folder).glob("*") if path.name != "lock"] == []
+        assert [
+            path
+            for path in (home / folder).glob("*")
+            if path.suffix != ".lock" and path.name != "lock"
+        ] == []
 
 
 def test_files_whose_schemas_differ_are_named(rootline: Program) -> None:

@@ -51,6 +51,10 @@ class Numbers:
     def schema(self) -> Schema:
         return SCHEMA
 
+    @property
+    def format(self) -> str:
+        return "numbers"
+
     def count(self) -> int | None:
         return None
 

@@ -1,7 +1,9 @@
 """Registering: the same again is found again, and what is taken stays."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from pipelines.flow.catalogue import Version, attestations, find_version, nodes_of, versions
@@ -17,6 +19,8 @@ from pipelines.flow.working import IndexRequest
 from pipelines.flow.workspace import Workspace
 from provenance.errors import MalformedError, UnavailableError
 from provenance.features import FeatureField, FeatureSpec
+from provenance.schema import Field, Schema, String
+from storage.datasets import Options, from_stream, open_dataset
 from tests.pipelines.flow.conftest import INDEXES, SPEC, table
 
 Add = Callable[[str, int], Version]
@@ -132,3 +136,25 @@ def test_a_changed_attestation_is_refused_though_it_was_verified_before(
     path.write_bytes(path.read_bytes().replace(b'"sig":"', b'"sig":"A', 1))
     with pytest.raises(MalformedError):
         find_version(space, "rows@v1")
+
+
+def test_streams_are_always_read_anew(space: Workspace) -> None:
+    first = register(space, from_stream(pa.table({"x": [1, 2, 3]})), Request("stream", "1"))
+    second = register(space, from_stream(pa.table({"x": [4, 5, 6]})), Request("stream", "2"))
+    fresh = register(space, from_stream(pa.table({"x": [4, 5, 6]})), Request("stream", "3"))
+    assert first.commitment.root != second.commitment.root == fresh.commitment.root
+
+
+def test_the_same_file_read_in_another_way_is_read_anew(space: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x\nNA\nb\n")
+    schema = Schema.of(Field("x", String()))
+    plain = open_dataset(path, schema=schema)
+    nulls = open_dataset(path, schema=schema, options=Options(null="NA"))
+    roots = {
+        register(space, dataset, Request("cells", version)).commitment.root
+        for version, dataset in (("1", plain), ("2", nulls), ("3", plain))
+    }
+    assert len(roots) == 2
+    later = from_stream(pa.table({"x": [None, "b"]}))
+    assert register(space, later, Request("cells", "4")).commitment.root in roots
