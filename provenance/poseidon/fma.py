@@ -70,6 +70,15 @@ def _fused(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.V
     return builder.call(function, [x, y, z])
 
 
+def _after(builder: ir.IRBuilder, x: ir.Value, other: ir.Value) -> ir.Value:
+    """Return x, for LLVM only known after `other`; no instruction comes of it.
+
+    LLVM would begin many products at once, for which there are no registers: a fifth slower.
+    """
+    kind = ir.FunctionType(_DOUBLES, [_DOUBLES, other.type])
+    return builder.call(ir.InlineAsm(kind, "", "=x,0,x"), [x, other])
+
+
 def _double(builder: ir.IRBuilder, integer: ir.Value) -> ir.Value:
     """Return an integer of 52 bits as a double."""
     bits = builder.or_(integer, _integer(_bits(_ONE)))
@@ -90,7 +99,7 @@ class Columns:
 
     def __init__(self, builder: ir.IRBuilder, values: Limbs | None = None) -> None:
         self.builder = builder
-        self.values: Limbs = [_integer(0)] * 10 if values is None else values
+        self.values: Limbs = [_integer(0)] * 10 if values is None else list(values)
         self.excess = [0] * 10
 
     def add(self, i: int, integer: ir.Value, excess: int) -> None:
@@ -99,8 +108,9 @@ class Columns:
         self.excess[i] += excess
 
     def multiply(self, i: int, x: ir.Value, y: ir.Value, *, signed: bool = False) -> None:
-        """Add x y to column i."""
+        """Add x y to column i, once what was there is added up."""
         builder = self.builder
+        x = _after(builder, x, self.values[i])
         high, low = _split(builder, x, y, signed=signed)
         low = builder.fadd(low, _splat(_LOW))
         self.add(i + 1, builder.bitcast(high, _INTEGERS), _bits(_HIGH[signed]))
@@ -134,6 +144,10 @@ class Columns:
         self.values[i], self.excess[i] = value, added
         return value
 
+    def all_plain(self) -> Limbs:
+        """Return all columns, no longer too large."""
+        return [self.plain(i) for i in range(10)]
+
     def carry(self, i: int) -> ir.Value:
         """Return the lowest 52 bits of column i, and carry the others over."""
         value = self.plain(i, _BIAS)
@@ -141,9 +155,10 @@ class Columns:
         return self.builder.and_(value, _integer(MASK))
 
     def reduced(self) -> Limbs:
-        """Return the number / 2**260 modulo r, positive: four limbs are folded at once, then one.
+        """Return the number / 2**260 modulo r: four limbs are folded at once, then one.
 
-        r is added, since the multiple of r for the last limb is between -r/2 and r/2.
+        r is added, for the multiple of r that makes the last limb vanish may be negative, -r/2 at
+        least.
         """
         builder = self.builder
         low = [_double(builder, self.carry(i)) for i in range(4)]
@@ -156,9 +171,12 @@ class Columns:
             self.multiply(4 + i, multiple, _splat(ORDER_LIMBS[i]), signed=True)
             self.excess[5 + i] -= ORDER_LIMBS[i]
         self.carry(4)
-        return [_double(builder, self.carry(5 + i)) for i in range(4)] + [
-            _double(builder, self.plain(9))
-        ]
+        return self.upper()
+
+    def upper(self) -> Limbs:
+        """Return columns 5 to 9 as an element, whose last limb may have more than 52 bits."""
+        low = [_double(self.builder, self.carry(5 + i)) for i in range(4)]
+        return [*low, _double(self.builder, self.plain(9))]
 
 
 def _squared(builder: ir.IRBuilder, x: Limbs) -> Limbs:
@@ -169,7 +187,7 @@ def _squared(builder: ir.IRBuilder, x: Limbs) -> Limbs:
 
 def fifth_power(builder: ir.IRBuilder, out: ir.Value, x: ir.Value) -> None:
     """Write x**5."""
-    base = vectors.load(builder, x, _DOUBLES, LIMBS)
+    base = _load(builder, x)
     columns = Columns(builder)
     columns.product(_squared(builder, _squared(builder, base)), base)
     vectors.store(builder, out, columns.reduced())
@@ -178,43 +196,43 @@ def fifth_power(builder: ir.IRBuilder, out: ir.Value, x: ir.Value) -> None:
 def start(builder: ir.IRBuilder, unit: ir.Value, number: ir.Value) -> Limbs:
     """Return the columns of (unit + number) * 2**260."""
     columns = Columns(builder)
-    columns.add_element(vectors.load(builder, unit, _DOUBLES, LIMBS))
+    columns.add_element(_load(builder, unit))
     columns.add_element(vectors.load_number(builder, number, _DOUBLES))
-    return [columns.plain(i) for i in range(10)]
+    return columns.all_plain()
 
 
 def accumulate(builder: ir.IRBuilder, values: Limbs, factor: ir.Value, number: ir.Value) -> Limbs:
     """Return the columns with factor * number added."""
-    columns = Columns(builder, list(values))
-    columns.product(
-        vectors.load(builder, factor, _DOUBLES, LIMBS),
-        vectors.load_number(builder, number, _DOUBLES),
-    )
-    return [columns.plain(i) for i in range(10)]
+    columns = Columns(builder, values)
+    columns.product(_load(builder, factor), vectors.load_number(builder, number, _DOUBLES))
+    return columns.all_plain()
 
 
 def finish(builder: ir.IRBuilder, out: ir.Value, values: Limbs) -> None:
     """Write the columns, reduced."""
-    vectors.store(builder, out, Columns(builder, list(values)).reduced())
+    vectors.store(builder, out, Columns(builder, values).reduced())
 
 
 def enter(
     builder: ir.IRBuilder, out: ir.Value, words: ir.Value, added: ir.Value, number: ir.Value
 ) -> None:
     """Write words + added + number as an element."""
-    limbs = vectors.limbs_of_words(builder, vectors.load(builder, words, _INTEGERS, 4))
     columns = Columns(builder)
-    for i, limb in enumerate(limbs):
-        columns.add(5 + i, limb, 0)
-    columns.add_element(vectors.load(builder, added, _DOUBLES, LIMBS))
+    limbs = vectors.limbs_of_words(builder, vectors.load(builder, words, _INTEGERS, 4))
+    for i, limb in enumerate(limbs, 5):
+        columns.add(i, limb, 0)
+    columns.add_element(_load(builder, added))
     columns.add_element(vectors.load_number(builder, number, _DOUBLES))
-    low = [_double(builder, columns.carry(5 + i)) for i in range(4)]
-    vectors.store(builder, out, [*low, _double(builder, columns.plain(9))])
+    vectors.store(builder, out, columns.upper())
 
 
 def leave(builder: ir.IRBuilder, words: ir.Value, x: ir.Value) -> None:
     """Write an element's value below r as words."""
     columns = Columns(builder)
-    columns.add_element(vectors.load(builder, x, _DOUBLES, LIMBS))
-    limbs = vectors.canonical(builder, [columns.plain(5 + i) for i in range(5)])
+    columns.add_element(_load(builder, x))
+    limbs = vectors.canonical(builder, columns.all_plain()[5:])
     vectors.store(builder, words, vectors.words_of_limbs(builder, limbs))
+
+
+def _load(builder: ir.IRBuilder, address: ir.Value) -> Limbs:
+    return vectors.load(builder, address, _DOUBLES, LIMBS)

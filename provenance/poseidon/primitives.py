@@ -128,7 +128,7 @@ def _at(builder: ir.IRBuilder, start: ir.Value, index: ir.Value, size: int) -> i
     return builder.add(start, builder.mul(index, ir.Constant(_ADDRESS, size)))
 
 
-_WRITERS: Final[dict[str, Callable[[Machine], Callable[..., None]]]] = {
+WRITERS: Final[dict[str, Callable[[Machine], Callable[..., None]]]] = {
     "enter": lambda machine: machine.enter,
     "fifth_power": lambda machine: machine.fifth_power,
     "weighted_sum": _weighted_sum,
@@ -139,7 +139,7 @@ _WRITERS: Final[dict[str, Callable[[Machine], Callable[..., None]]]] = {
 def _operation(stub: Function) -> Function:
     """Return the operation of the name, of all machines, as a function for compiled code.
 
-    Its code is a function of its own, and so stands once in a module, wherever it is called.
+    It is taken into each of its few callers, which is faster than calls of it.
     """
     name = stub.__name__
 
@@ -149,7 +149,7 @@ def _operation(stub: Function) -> Function:
         ) -> ir.Value:
             function = builder.module.globals.get(name)
             if function is None:
-                write = _WRITERS[name](BY_KIND[token])
+                write = WRITERS[name](BY_KIND[token])
                 function = _define(builder.module, name, write, len(addresses))
             builder.call(function, values[1:])
             return ir.Constant(ir.IntType(8).as_pointer(), None)  # numba's form of no value
@@ -174,7 +174,7 @@ def _named(stub: Function, describe: Callable[..., object]) -> Function:
 def _define(module: ir.Module, name: str, write: Callable[..., None], count: int) -> ir.Function:
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_ADDRESS] * count), name)
     function.linkage = "internal"
-    function.attributes.add("noinline")
+    function.attributes.add("alwaysinline")
     builder = ir.IRBuilder(function.append_basic_block())
     write(builder, *function.args)
     builder.ret_void()

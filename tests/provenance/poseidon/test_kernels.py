@@ -22,6 +22,7 @@ from provenance.poseidon import ezkl_sponge, from_words, poseidon, to_words
 
 numba = pytest.importorskip("numba", reason="the compiled kernels need numba")
 ir = pytest.importorskip("llvmlite.ir")
+llvm = pytest.importorskip("llvmlite.binding")
 ifma = pytest.importorskip("provenance.poseidon.ifma")
 primitives = pytest.importorskip("provenance.poseidon.primitives")
 kernels = pytest.importorskip("provenance.poseidon.kernels")
@@ -137,6 +138,33 @@ def test_threads_agree(kernel: Any) -> None:
 
 def test_the_interpreters_lock_is_released() -> None:
     assert kernels._hash_rows.targetoptions["nogil"]
+
+
+def assembly(module: Any) -> str:
+    """Return a module's code for a processor with IFMA; nothing of it is run."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    try:
+        target = llvm.Target.from_triple("x86_64-unknown-linux-gnu")
+    except RuntimeError:
+        pytest.skip("LLVM has no x86 here")
+    machine = target.create_target_machine(cpu="icelake-server", opt=2)
+    return str(machine.emit_assembly(llvm.parse_assembly(str(module))))
+
+
+@pytest.mark.parametrize(
+    ("operation", "addresses", "count"),
+    [("fifth_power", 2, 2 * 30 + 50 + 3 * 51), ("weighted_sum", 5, 50 + 51)],
+)
+def test_ifma_takes_as_many_instructions_as_its_limit_is_computed_from(
+    operation: str, addresses: int, count: int
+) -> None:
+    module, address = ir.Module(), ir.IntType(64)
+    kind = ir.FunctionType(ir.VoidType(), [address] * addresses)
+    builder = ir.IRBuilder(ir.Function(module, kind, "text").append_basic_block())
+    primitives.WRITERS[operation](ifma.Ifma())(builder, *builder.function.args)
+    builder.ret_void()
+    assert assembly(module).count("vpmadd52") == count * ifma.INTERLEAVED
 
 
 HASH = """

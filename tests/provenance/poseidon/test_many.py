@@ -173,3 +173,35 @@ assert not [name for name in sys.modules if name.split(".")[0] in ("numba", "llv
 """
     root = Path(many.__file__).parents[2]
     subprocess.run([sys.executable, "-c", check], cwd=root, check=True)
+
+
+def test_without_numba_one_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "provenance.poseidon.kernels", None)
+    many._notice.cache_clear()
+    assert [many.backend(), many.backend()] == ["python", "python"]
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("rootline", "WARNING")
+    assert "numba" in record.message
+
+
+def test_the_backend_is_named() -> None:
+    pytest.importorskip("numba", reason="without it the back end is python")
+    assert many.backend() in ("ifma", "fma", "scalar")
+
+
+def test_checked_elements_are_hashed_without_another_check() -> None:
+    rows = array([[1, 2], [ORDER - 1, 0]])
+    assert np.array_equal(many.poseidon_checked(rows), poseidon_many(rows))
+    with pytest.raises(MalformedError, match="1 to 16 inputs"):
+        many.poseidon_checked(np.zeros((1, 17, 4), np.uint64))
+
+
+@pytest.mark.parametrize("value", [ORDER, 2**256 - 1])
+@pytest.mark.parametrize("function", [poseidon_many, ezkl_sponge_many])
+def test_what_is_not_below_r_is_refused_and_never_reduced(function: Any, value: int) -> None:
+    rows = np.zeros((1, 1, 4), np.uint64)
+    rows[0, 0] = [value >> 64 * i & 2**64 - 1 for i in range(4)]
+    with pytest.raises(MalformedError, match="not below"):
+        function(rows)
