@@ -92,7 +92,7 @@ def sha256_rows(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _fills(lengths: NDArray[np.int64], lanes: int) -> bool:
     """Return whether no message is so long that most lanes would wait for its end."""
-    return len(lengths) >= lanes and int(lengths.max()) * lanes <= 2 * int(lengths.sum() + 1)
+    return len(lengths) >= lanes and int(lengths.max()) * lanes <= 2 * int(lengths.sum())
 
 
 def _check(data: NDArray[np.uint8], offsets: NDArray[np.int64], prefix: bytes) -> None:
