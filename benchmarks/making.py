@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from string import ascii_letters, digits
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from benchmarks.measuring import SCRATCH
 
@@ -17,7 +19,9 @@ TEXT: Final = 4096
 def rows(count: int, seed: int = 0) -> pa.Table:
     """Return records of six integers, four floats and a string: 106 bytes each, encoded."""
     source = np.random.default_rng(seed)
-    columns = {f"i{at}": pa.array(source.integers(-(2**40), 2**40, count)) for at in range(6)}
+    columns: dict[str, Any] = {
+        f"i{at}": pa.array(source.integers(-(2**40), 2**40, count)) for at in range(6)
+    }
     columns |= {f"f{at}": pa.array(source.standard_normal(count)) for at in range(4)}
     columns["s"] = strings(source, source.integers(4, 36, count))
     return pa.table(columns)
@@ -30,14 +34,14 @@ def texts(size: int) -> pa.Table:
     return pa.table({"id": pa.array(range(count)), "text": text})
 
 
-def strings(source: np.random.Generator, lengths: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
+def strings(source: np.random.Generator, lengths: NDArray[np.int64]) -> pa.StringArray:
     """Return strings of these lengths, of 64 letters, digits and blanks."""
     offsets = np.zeros(len(lengths) + 1, np.int32)
     np.cumsum(lengths, out=offsets[1:])
-    letters = np.frombuffer(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789  ", np.uint8)
+    letters = np.frombuffer((ascii_letters + digits + "  ").encode(), np.uint8)
     data = letters[source.integers(0, 64, int(offsets[-1]), dtype=np.uint8)]
-    buffers = [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(data.tobytes())]
-    return pa.Array.from_buffers(pa.string(), len(lengths), buffers)
+    buffers = (pa.py_buffer(offsets.tobytes()), pa.py_buffer(data.tobytes()))
+    return pa.StringArray.from_buffers(len(lengths), *buffers)
 
 
 def kept(name: str, make: Callable[[Path], object]) -> Path:
@@ -112,7 +116,5 @@ def write_lines(path: Path, table: pa.Table) -> None:
     """Write JSONL; the texts hold nothing that has to be escaped."""
     with path.open("w") as file:
         for batch in table.to_batches(max_chunksize=4096):
-            file.writelines(
-                f'{{"id":{number},"text":"{text}"}}\n'
-                for number, text in zip(batch["id"].to_pylist(), batch["text"].to_pylist(), strict=True)
-            )
+            pairs = zip(batch["id"].to_pylist(), batch["text"].to_pylist(), strict=True)
+            file.writelines(f'{{"id":{number},"text":"{text}"}}\n' for number, text in pairs)

@@ -1,7 +1,7 @@
 """What the benchmarks share: work in a process of its own, what it took, peers, tables.
 
 A measured process first does the same work on a small sample, so that imports, loading and
-compiling of kernels are not counted; what they take is told apart. Its memory is counted from there.
+compiling of kernels are not counted. Its memory is counted from there.
 """
 
 import json
@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT: Final = Path(__file__).parents[1]
-PEERS: Final = ROOT / ".venv" / "peers" / "bin"
+PEERS: Final = ROOT / ".venv" / "peers" / "bin" / "python"
 SCRATCH: Final = ROOT / ".venv" / "cache" / "bench"
 
 
@@ -49,11 +49,13 @@ def once(job: str, *arguments: object, cores: int = 2) -> Took:
 
 def best(job: str, *arguments: object, cores: int = 2, runs: int = 3) -> Took:
     """Return the quickest of several runs."""
-    return min((once(job, *arguments, cores=cores) for _ in range(runs)), key=lambda took: took.wall)
+    return min(
+        (once(job, *arguments, cores=cores) for _ in range(runs)), key=lambda took: took.wall
+    )
 
 
 def in_turns(runs: int, *works: Callable[[], float]) -> list[float]:
-    """Return the median seconds of pieces of work that are done in turns, so all see one machine."""
+    """Return the median seconds of pieces of work done in turns, so that all see one machine."""
     seconds: list[list[float]] = [[] for _ in works]
     for _ in range(runs):
         for taken, work in zip(seconds, works, strict=True):
@@ -61,10 +63,11 @@ def in_turns(runs: int, *works: Callable[[], float]) -> list[float]:
     return [median(taken) for taken in seconds]
 
 
-def peer(name: str) -> str | None:
-    """Return the program of a peer, or None where `make .venv/peers/ready` did not install it."""
-    found = PEERS / name
-    return str(found) if found.exists() else None
+def timed(python: Path, script: str, *arguments: object) -> float:
+    """Return the seconds that a script in another environment prints, of its work alone."""
+    command = [str(python), "-c", script, *map(str, arguments)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # ours
+    return float(done.stdout.splitlines()[-1])
 
 
 def warm(path: Path) -> None:

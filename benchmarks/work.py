@@ -32,7 +32,9 @@ TEXT_SCHEMA = Schema.of(Field("id", Int()), Field("text", String()))
 Job = Callable[[Workspace, Path], dict[str, object]]
 
 
-def commit_path(space: Workspace, path: Path, *, name: str = "data", index: bool = False) -> dict[str, object]:
+def commit_path(
+    space: Workspace, path: Path, *, name: str = "data", index: bool = False
+) -> dict[str, object]:
     """Commit to a file or folder of rows."""
     schema = TEXT_SCHEMA if path.suffix == ".jsonl" else None
     dataset = open_dataset(path, schema=schema)
@@ -62,7 +64,9 @@ def read_only(_: Workspace, path: Path) -> dict[str, object]:
         return {"records": sum(len(b) for b in pq.ParquetFile(path).iter_batches(batch_size=1024))}
     with pa.OSFile(str(path), "r") as file:
         reader = pa.ipc.open_file(file)
-        return {"records": sum(reader.get_batch(n).num_rows for n in range(reader.num_record_batches))}
+        return {
+            "records": sum(reader.get_batch(n).num_rows for n in range(reader.num_record_batches))
+        }
 
 
 def sample(path: Path, job: str) -> Path:
@@ -70,7 +74,9 @@ def sample(path: Path, job: str) -> Path:
     if job == "files":
         return small_files(2000)
     if path.suffix == ".jsonl":
-        return kept("sample.jsonl", lambda place: place.write_text('{"id":1,"text":"a"}\n' * 20_000))
+        return kept(
+            "sample.jsonl", lambda place: place.write_text('{"id":1,"text":"a"}\n' * 20_000)
+        )
     table = texts(2**23) if path.name.startswith("text") else rows(20_000)
     if path.suffix == ".arrow":
 

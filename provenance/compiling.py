@@ -37,13 +37,13 @@ def kept(*modules: ModuleType) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         if not folder:
             return compiled(function)
-        numba.config.CACHE_DIR = inside
+        numba.config.CACHE_DIR = inside  # type: ignore[attr-defined]  # numba sets it at import
         try:
             found = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
         except RuntimeError:  # numba found no folder that it may write to
             return compiled(function)
         finally:
-            numba.config.CACHE_DIR = folder
+            numba.config.CACHE_DIR = folder  # type: ignore[attr-defined]
         if not str(found.stats.cache_path).startswith(inside):  # numba fell back to another place
             return compiled(function)
         return cast("Function", found)
@@ -57,5 +57,9 @@ def features() -> frozenset[str]:
     An instruction that they lack must not even be emitted: LLVM then ends the process.
     """
     chosen = getattr(numba.config, "CPU_FEATURES", None)
-    listed = codegen.get_host_cpu_features() if chosen is None else str(chosen)
+    listed = _host() if chosen is None else str(chosen)
     return frozenset(name[1:] for name in listed.split(",") if name.startswith("+"))
+
+
+def _host() -> str:
+    return str(codegen.get_host_cpu_features())  # type: ignore[no-untyped-call]
