@@ -4,7 +4,7 @@ Errors count records from 1, file by file.
 
 >>> dataset = open_dataset("data")  # doctest: +SKIP
 >>> dataset.files[0]  # doctest: +SKIP
-SourceFile(path='part-1.parquet', size=4096, sha256=…, identity=…)
+SourceFile(path='part-1.parquet', size=4096, sha256=…)
 >>> next(dataset.records())  # doctest: +SKIP
 {'id': 1, 'label': 'benign'}
 """

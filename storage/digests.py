@@ -27,13 +27,18 @@ class SourceFile:
         path: Relative to the dataset's folder, with `/` between names.
         size: Length in bytes.
         sha256: Plain digest of its bytes.
-        identity: Where it is and what tells that it has changed: inode and times, or an ETag.
+        file: The file itself.
     """
 
     path: str
     size: int
     sha256: Digest
-    identity: str = field(compare=False)
+    file: File = field(compare=False, repr=False)
+
+    @property
+    def identity(self) -> str:
+        """Where it is, and what tells that it has changed: inode and times, or an ETag."""
+        return self.file.identity
 
 
 @dataclass(slots=True)
@@ -59,8 +64,7 @@ class Digests:
             VerificationError: It is not the one that was expected.
         """
         file = self.files[number]
-        expected = self.expected.get(file.path, digest)
-        if expected != digest:
+        if self.expected and (expected := self.expected.get(file.path, digest)) != digest:
             raise VerificationError(
                 f"{file.name}: its SHA-256 is {digest.hex()}, not {expected.hex()} as expected;"
                 " get the file again"
@@ -81,7 +85,7 @@ class Digests:
                 with ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) as pool:
                     list(pool.map(self._digest, missing))
         return tuple(
-            SourceFile(file.path, file.size, self._found[at], file.identity)
+            SourceFile(file.path, file.size, self._found[at], file)
             for at, file in enumerate(self.files)
         )
 

@@ -75,6 +75,10 @@ class File(Protocol):
         """Return its bytes, to be read from any place; they may come from far away."""
         ...
 
+    def read(self) -> bytes:
+        """Return all its bytes, of an object that has not changed; raises as `unchanged`."""
+        ...
+
     def unchanged(self) -> AbstractContextManager[None]:
         """Check before and after a block that it is the same; else raise MalformedError."""
         ...
@@ -100,22 +104,18 @@ class Store(Protocol):
         ...
 
 
+Stamp = tuple[int, int, int, int]
+"""Inode, size, and times of the last change of a file's bytes and of anything about it, in
+nanoseconds. The last can be set by nobody, so bytes put back in place do not pass."""
+
+
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file on a disk.
-
-    Attributes:
-        path: Its place in the dataset.
-        name: Where it is.
-        size: Its length in bytes.
-        stamp: Inode, size, and times of the last change of its bytes and of anything about it, in
-            nanoseconds. The last can be set by nobody, so bytes put back in place do not pass.
-    """
+    """A file on a disk: its place in the dataset, where it is, and what it was."""
 
     path: str
     name: str
-    size: int
-    stamp: str
+    stamp: Stamp
 
     @classmethod
     def of(cls, root: str, path: str) -> Self:
@@ -126,16 +126,25 @@ class LocalFile:
             UnavailableError: The system could not say.
         """
         name = path if root in ("", ".") else f"{root}/{path}"
-        with reading(name, "check the path"):
+        try:
             now = os.stat(name)  # noqa: PTH116  # a Path takes longer than the call
             if S_ISDIR(now.st_mode):
                 raise IsADirectoryError
-        return cls(path, name, now.st_size, stamp(now))
+        except OSError:
+            with reading(name, "check the path"):
+                raise
+        return cls(path, name, stamp(now))
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+        return self.stamp[1]
 
     @property
     def identity(self) -> str:
         """Path and stamp."""
-        return f"{os.path.abspath(self.name)} {self.stamp}"  # noqa: PTH100  # follows no link
+        place = os.path.abspath(self.name)  # noqa: PTH100  # follows no link
+        return " ".join((place, *map(str, self.stamp)))
 
     def open(self) -> BinaryIO:
         """Return the open file."""
@@ -153,6 +162,27 @@ class LocalFile:
             now = os.stat(self.name)  # noqa: PTH116
         if stamp(now) != self.stamp:
             raise changed(self.name)
+
+    def read(self) -> bytes:
+        """Return all its bytes.
+
+        Asked once, afterwards, the open file itself tells whether anything happened since the
+        dataset was opened: it would be another file, or have another time of change.
+
+        Raises:
+            MalformedError: It has changed.
+            OSError: It could not be read.
+        """
+        descriptor = os.open(self.name, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            content = os.read(descriptor, self.size + 1)
+            while len(content) < self.size and (more := os.read(descriptor, self.size)):
+                content += more
+            if len(content) != self.size or stamp(os.fstat(descriptor)) != self.stamp:
+                raise changed(self.name)
+        finally:
+            os.close(descriptor)
+        return content
 
 
 class Local:
@@ -175,9 +205,9 @@ class Local:
         return tuple(LocalFile.of(root, path) for path in paths)
 
 
-def stamp(found: os.stat_result) -> str:
+def stamp(found: os.stat_result) -> Stamp:
     """Return what changes with a file, as far as the system tells."""
-    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def changed(name: str) -> MalformedError:

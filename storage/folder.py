@@ -4,21 +4,23 @@ Small files are read many at a time, each with one opening and one reading; the 
 the very bytes that became records.
 """
 
-import os
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
 from provenance.batch import Encoded
-from provenance.encoding import MAX_SIZE, encoder
+from provenance.encoding import MAX_SIZE
 from provenance.record import Bytes, Field, Record, Schema, String
 from storage import batches
 from storage.digests import Digests
-from storage.files import File, LocalFile, changed, stamp
+from storage.files import File
 from storage.reading import fail, reading
 
 SCHEMA: Final = Schema.of(Field("bytes", Bytes()), Field("path", String()))
+_HEAD: Final = struct.Struct(">BI")
+"""How bytes and strings are encoded: that they are not null, and their length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,12 @@ class FileBatch:
         Raises:
             VerificationError: A file is not the one that was expected.
         """
+        parts = []
         for number, content in enumerate(self.contents, self.first):
             self.digests.note(number, sha256(content).digest())
-        return Encoded.of(map(encoder(SCHEMA), self.records()))
+            path = self.digests.files[number].path.encode()
+            parts.append(_HEAD.pack(1, len(content)) + content + _HEAD.pack(1, len(path)) + path)
+        return Encoded.of(parts)
 
     def records(self) -> Sequence[Record]:
         """Return path and bytes of each."""
@@ -93,24 +98,8 @@ class FolderSource:
 def _content(file: File) -> bytes:
     if file.size > MAX_SIZE:
         raise fail(file.name, f"larger than {MAX_SIZE} bytes", "split it")
-    with reading(file.name, "check the file"):
-        if isinstance(file, LocalFile):
-            return _read_at_once(file)
-        with file.unchanged(), file.open() as opened:
-            return opened.read()
-
-
-def _read_at_once(file: LocalFile) -> bytes:
-    """Return what a file holds; the open file itself is asked whether it is still the same."""
-    descriptor = os.open(file.name, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if stamp(os.fstat(descriptor)) != file.stamp:
-            raise changed(file.name)
-        content = os.read(descriptor, file.size + 1)
-        while len(content) < file.size and (more := os.read(descriptor, file.size + 1)):
-            content += more
-        if len(content) != file.size or stamp(os.fstat(descriptor)) != file.stamp:
-            raise changed(file.name)
-    finally:
-        os.close(descriptor)
-    return content
+        return file.read()
+    except OSError:
+        with reading(file.name, "check the file"):
+            raise

@@ -54,7 +54,11 @@ def find_files(folder: Path, include: str, *, hidden: bool) -> list[str]:
 def chosen(folder: str, paths: Iterable[str], include: str) -> list[str]:
     """Return the paths below `folder` that match `include`, in order; else raise MalformedError."""
     matching = (path for path in paths if include == "*" or PurePosixPath(path).match(include))
-    found = sorted(matching, key=natural_key)
+    try:
+        found = sorted(matching, key=natural_key)
+    except UnicodeEncodeError as error:
+        problem = "a file's name must be UTF-8; rename it"
+        raise MalformedError(f"{folder}/{error.object!r}: {problem}") from error
     if not found:
         raise MalformedError(f"{folder}: no files in this folder match {include!r}")
     if len(found) > MAX_FILES:
@@ -78,7 +82,7 @@ def _walk(folder: str, above: str, *, hidden: bool) -> Iterator[str]:
         if not hidden and is_hidden(entry.name):
             continue
         if entry.is_file():
-            yield _checked(above + entry.name)
+            yield above + entry.name
         elif entry.is_dir(follow_symlinks=False):
             yield from _walk(entry.path, f"{above}{entry.name}/", hidden=hidden)
         elif entry.is_dir():
@@ -87,11 +91,3 @@ def _walk(folder: str, above: str, *, hidden: bool) -> Iterator[str]:
         else:
             problem = "neither a file nor a folder; remove it or leave it out"
             raise MalformedError(f"{entry.path}: {problem}")
-
-
-def _checked(path: str) -> str:
-    try:
-        path.encode()
-    except UnicodeEncodeError as error:
-        raise MalformedError(f"{path!r}: a file's name must be UTF-8; rename it") from error
-    return path

@@ -137,6 +137,11 @@ class RemoteFile:
         """Return the object, to be read range by range."""
         return Ranges(self, _opened(self.store, self.name))
 
+    def read(self) -> bytes:
+        """Return all its bytes; raises as `unchanged`, and UnavailableError."""
+        with self.unchanged(), self.open() as opened:
+            return opened.read()
+
     @contextmanager
     def unchanged(self) -> Iterator[None]:
         """Check before and after the block that the object is the same."""
