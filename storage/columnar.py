@@ -187,10 +187,11 @@ def _native(file: File) -> Iterator[pa.NativeFile]:
 def _parquet_file(file: File, int96_unit: str = "ns") -> Iterator[pq.ParquetFile]:
     with _native(file) as native:
         columns = max(1, pq.read_metadata(native).num_columns)
+        most = 2**20 if isinstance(file, LocalFile) else 2**23  # a range from far away takes long
         with pq.ParquetFile(  # type: ignore[call-arg]  # the stubs lag behind
             native,
             pre_buffer=False,  # or a whole row group is in memory
-            buffer_size=min(2**20, max(2**14, BUFFERS // columns)),  # or a whole column of it is
+            buffer_size=min(most, max(2**14, BUFFERS // columns)),  # or a whole column of it is
             page_checksum_verification=True,
             arrow_extensions_enabled=True,  # else some would pass for their storage type
             coerce_int96_timestamp_unit=int96_unit,

@@ -6,6 +6,7 @@ the very bytes that became records.
 
 import struct
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
@@ -13,12 +14,14 @@ from typing import Final
 from provenance.batch import Encoded
 from provenance.encoding import MAX_SIZE
 from provenance.record import Bytes, Field, Record, Schema, String
-from storage import batches
+from storage.batches import BYTES, RECORDS
 from storage.digests import Digests
-from storage.files import File
+from storage.files import File, LocalFile
 from storage.reading import fail, reading
 
 SCHEMA: Final = Schema.of(Field("bytes", Bytes()), Field("path", String()))
+THREADS: Final = 16
+"""Files that are fetched at once where they come from far away: most of that is waiting."""
 _HEAD: Final = struct.Struct(">BI")
 """How bytes and strings are encoded: that they are not null, and their length."""
 
@@ -84,15 +87,27 @@ class FolderSource:
             MalformedError: A file is gone or changed, or is larger than a value can be.
             UnavailableError: The system could not read it.
         """
-        contents, held, first = list[bytes](), 0, start
-        for file in self.digests.files[start:stop]:
-            if contents and (held + file.size > batches.BYTES or len(contents) == batches.RECORDS):
-                yield FileBatch(self.digests, first, contents)
-                contents, held, first = [], 0, first + len(contents)
-            contents.append(_content(file))
-            held += file.size
-        if contents:
-            yield FileBatch(self.digests, first, contents)
+        first = start
+        with ThreadPoolExecutor(THREADS) as pool:
+            for group in _groups(self.digests.files[start:stop]):
+                is_near = isinstance(group[0], LocalFile)
+                yield FileBatch(
+                    self.digests, first, list((map if is_near else pool.map)(_content, group))
+                )
+                first += len(group)
+
+
+def _groups(files: Sequence[File]) -> Iterator[list[File]]:
+    """Yield files together that are a batch together."""
+    group, held = list[File](), 0
+    for file in files:
+        if group and (held + file.size > BYTES or len(group) == RECORDS):
+            yield group
+            group, held = [], 0
+        group.append(file)
+        held += file.size
+    if group:
+        yield group
 
 
 def _content(file: File) -> bytes:

@@ -28,6 +28,8 @@ from storage.retry import Retry
 REMEDY: Final = "check the URL"
 THREADS: Final = 16
 """Objects that are asked about at once."""
+AHEAD: Final = 2**23
+"""Bytes in a range where readings follow each other."""
 S3: Final = "s3://"
 
 
@@ -178,11 +180,16 @@ def _metadata(opened: pa.NativeFile) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Ranges:
-    """An open object: each reading is one range, asked for until it comes."""
+    """An open object: each reading is one range, asked for until it comes.
+
+    Where readings follow each other, ranges are longer than asked for, and serve several.
+    """
 
     file: RemoteFile
     native: pa.NativeFile
     at: int = 0
+    _begin: int = 0
+    _held: bytes = b""
 
     def read(self, size: int = -1, /) -> bytes:
         """Return the next `size` bytes, fewer only at the end.
@@ -193,14 +200,21 @@ class Ranges:
         """
         left = max(self.file.size - self.at, 0)
         count = left if size < 0 else min(size, left)
+        held_end = self._begin + len(self._held)
+        if not self._begin <= self.at <= self.at + count <= held_end:
+            is_next = self._held and self._begin <= self.at <= held_end
+            self._held = self._range(min(max(count, AHEAD if is_next else 0), left))
+            self._begin = self.at
+        start = self.at - self._begin
+        self.at += count
+        return self._held[start : start + count]
+
+    def _range(self, count: int) -> bytes:
         name, at, native = self.file.name, self.at, cast("Any", self.native)
-        if not count:
-            return b""
         with reading(name, REMEDY):
             found = bytes(self.file.store.retry(name, lambda: native.read_at(count, at)))
         if len(found) != count:
             raise changed(name)
-        self.at += count
         return found
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
