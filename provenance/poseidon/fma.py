@@ -62,7 +62,8 @@ def _integer(value: int) -> ir.Constant:
     return vectors.splat(LANES, value)
 
 
-def _fused(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
+def fused(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
+    """Return x y + z, rounded once."""
     name = f"llvm.fma.v{LANES}f64"
     function = builder.module.globals.get(name)
     if function is None:
@@ -90,8 +91,8 @@ def _split(
 ) -> tuple[ir.Value, ir.Value]:
     """Return `high` and `low` of x y."""
     power = _splat(_HIGH[signed])
-    high = _fused(builder, x, y, power)
-    return high, _fused(builder, x, y, builder.fsub(power, high))
+    high = fused(builder, x, y, power)
+    return high, fused(builder, x, y, builder.fsub(power, high))
 
 
 class Columns:

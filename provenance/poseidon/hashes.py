@@ -19,7 +19,7 @@ from typing import Final
 
 from provenance.errors import MalformedError
 from provenance.field import ORDER, FieldElement
-from provenance.poseidon.sparse import permute
+from provenance.poseidon.normalised import permute
 
 MAX_INPUTS: Final = 16
 EZKL_CAPACITY: Final = 2**64

@@ -7,8 +7,9 @@ Three things are used, all exact, so the result is the permutation of `reference
     factors to be 1, which saves a multiplication, and the next sums' factors make good for it.
 3.  The same scaling moves values into and out of Montgomery form: states are plain at both ends.
 
-Element 0 comes last in states here, so that what leaves the S-boxes goes over into the past of the
-recurrence as it stands. `permute` is the text of `kernels` on plain integers.
+In the numbers element 0 comes last, so that what leaves the S-boxes goes over into the past of the
+recurrence as it stands. `permute` is the text of `permutation` on plain integers; in pure Python,
+too, no other form is as fast.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ def permute(state: Sequence[int], scale: int = 1) -> list[int]:
     """Return the state after all rounds, on numbers that stand for themselves divided by `scale`.
 
     Args:
-        state: 2 to 17 integers below r, element 0 last.
+        state: 2 to 17 integers below r.
         scale: What machines divide products by.
     """
     width, divided = len(state), _inverted(scale % ORDER)
@@ -36,7 +37,7 @@ def permute(state: Sequence[int], scale: int = 1) -> list[int]:
     def row(others: Sequence[int], unit: int) -> int:
         return (next(numbers) + sum(next(numbers) * x for x in others) + unit) % ORDER
 
-    state = [(next(numbers) + x * divided) % ORDER for x in state]
+    state = [(next(numbers) + x * divided) % ORDER for x in _turned(tuple(state))]
     for _ in range(FULL_ROUNDS // 2 - 1):
         *others, unit = map(_fifth_power, state)
         state = [row(others, unit) for _ in state]
@@ -50,7 +51,8 @@ def permute(state: Sequence[int], scale: int = 1) -> list[int]:
         *others, unit = map(_fifth_power, state)
         state = [row(others, unit) for _ in state]
     boxed = list(map(_fifth_power, state))
-    return [row(boxed, 0) * scale % ORDER for _ in state]
+    *others, first = [row(boxed, 0) * scale % ORDER for _ in state]
+    return [first, *others]
 
 
 @cache

@@ -1,6 +1,6 @@
 """Poseidon's permutation as the paper defines it: short, slow, and what all else must equal.
 
-Nothing but the tests calls it; `sparse` computes the same with fewer multiplications.
+Nothing but the tests calls it; `normalised` computes the same with fewer multiplications.
 
 Source: Poseidon (ePrint 2019/458), section 2.
 """

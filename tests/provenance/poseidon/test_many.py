@@ -166,7 +166,7 @@ def test_a_short_check_imports_no_numba_and_importing_computes_nothing() -> None
     check = """
 import sys
 import provenance.poseidon as face
-from provenance.poseidon import parameters, sparse
+from provenance.poseidon import parameters
 assert not parameters.parameters.cache_info().misses
 face.poseidon_many(face.to_words([1, 2]).reshape(1, 2, 4))
 assert not [name for name in sys.modules if name.split(".")[0] in ("numba", "llvmlite")]
