@@ -3,12 +3,7 @@
 from collections.abc import Sequence
 
 from provenance.record import Field, List, LogicalType, Map, Null, Schema, Struct
-from provenance.schema import type_name, walk
-
-
-def has_map(schema: Schema) -> bool:
-    """Return whether any field of `schema` holds a map, however deep."""
-    return any(isinstance(each, Map) for member in schema.fields for each in walk(member.type))
+from provenance.schema import type_name
 
 
 def fits(found: Schema, declared: Schema) -> bool:

@@ -131,6 +131,16 @@ def test_a_dataset_is_read_from_any_record_across_its_files(tmp_path: Path) -> N
         assert found == list(range(start, 12))
 
 
+def test_an_arrow_file_of_texts_alone_is_read_from_any_record(tmp_path: Path) -> None:
+    path, given_table = tmp_path / "t.arrow", TABLE.select(["t"]).slice(0, 20)
+    with pa.ipc.new_file(str(path), given_table.schema) as writer:
+        writer.write_table(given_table, max_chunksize=7)
+    dataset = open_dataset(path)
+    assert dataset.count() is None
+    found = [row["t"] for batch in dataset.sources[0].batches(8, 15) for row in batch.records()]
+    assert found == [str(n) for n in range(8, 15)]
+
+
 def test_a_batch_has_few_bytes_or_a_single_record() -> None:
     assert paced(100, 100) == RECORDS
     assert paced(1000, 1000 * BYTES // 10) == 10

@@ -73,7 +73,11 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def encoded(dataset: Dataset) -> tuple[bytes, list[bytes]]:
-    return dataset.schema.digest, [encode_record(dataset.schema, r) for r in dataset.records()]
+    """Return the encodings, which must be those of the values."""
+    found = [batch.encoded() for batch in dataset.batches()]
+    rows = [each.one(at) for each in found for at in range(len(each))]
+    assert rows == [encode_record(dataset.schema, record) for record in dataset.records()]
+    return dataset.schema.digest, rows
 
 
 def table(rows: list[Record]) -> pa.Table:

@@ -14,7 +14,7 @@ import pytest
 from provenance.errors import MalformedError, ProvenanceError, UnavailableError
 from provenance.record import Bool, Field, Float64, Int, List, Map, Schema, String, Struct
 from storage import folder, order, text
-from storage.datasets import Options, from_stream, open_dataset
+from storage.datasets import Dataset, Options, from_stream, open_dataset
 from storage.order import find_files
 from storage.reading import reading
 
@@ -33,9 +33,14 @@ def refusal(read: Callable[[], Any]) -> str:
 
 
 def refused(path: Path, schema: Schema | None = None, **options: Any) -> str:
-    return refusal(
-        lambda: list(open_dataset(path, schema=schema, options=Options(**options)).records())
-    )
+    """Return how reading is refused, which is the same for values and for their encodings."""
+
+    def opened() -> Dataset:
+        return open_dataset(path, schema=schema, options=Options(**options))
+
+    message = refusal(lambda: list(opened().records()))
+    assert refusal(lambda: [batch.encoded() for batch in opened().batches()]) == message
+    return message
 
 
 def written(path: Path, content: str | bytes) -> Path:

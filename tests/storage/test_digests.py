@@ -68,6 +68,7 @@ def test_opening_a_dataset_reads_no_file(lines: Path, opened: list[str]) -> None
 def test_files_that_are_records_are_read_once(lines: Path, opened: list[str]) -> None:
     dataset = open_dataset(lines, records="files")
     assert dataset.is_digested_by_reading
+    assert dataset.count() == 2
     for batch in dataset.batches():
         encoded = batch.encoded()
         records = batch.records()
@@ -91,6 +92,15 @@ def test_digests_are_those_of_the_bytes(
     found = Digests(files).all(threads)
     assert [file.sha256 for file in found] == [digest(content) for content in contents]
     assert [file.read() for file in files] == contents
+
+
+def test_a_file_that_comes_in_pieces_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(b"0123456789")
+    file, read = LocalFile.of(str(tmp_path), "a"), os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, count: read(descriptor, min(count, 3)))
+    assert file.read() == b"0123456789"
 
 
 def replace(path: Path) -> None:

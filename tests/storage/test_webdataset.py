@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import sys
 import tarfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provenance.errors import MalformedError, ProvenanceError
+from provenance.errors import MalformedError, ProvenanceError, UnavailableError
 from provenance.record import Bytes, Field, Int, Schema, String, encode_record
 from storage import tar
 from storage.datasets import Options, open_dataset
@@ -282,6 +283,26 @@ def test_a_size_is_not_believed_before_the_bytes_are_there(tmp_path: Path) -> No
     info.size = 2**32
     written(path, info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
     assert "at most 4294967295 bytes" in refused(path)
+
+
+def test_a_large_member_is_read_piece_by_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tar, "PIECE", 100)
+    path = written(tmp_path / "t.tar", packed(SAMPLES))
+    assert list(open_dataset(path).records()) == RECORDS
+    assert "cut off" in refused(written(path, packed(SAMPLES)[: 6 * BLOCK + 700]))
+
+
+def test_without_pyarrow_zstd_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = written(tmp_path / "t.tar", packed(SAMPLES))
+    squeezed = written(tmp_path / "t.tar.zst", zstd(packed(SAMPLES)))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert list(open_dataset(plain).records()) == RECORDS
+    with pytest.raises(UnavailableError, match=r"t\.tar\.zst: pyarrow is not installed; install"):
+        open_dataset(squeezed)
 
 
 NAMES = st.text("ab./é", min_size=1, max_size=8)
