@@ -194,10 +194,9 @@ def fifth_power(builder: ir.IRBuilder, out: ir.Value, x: ir.Value) -> None:
     vectors.store(builder, out, columns.reduced())
 
 
-def start(builder: ir.IRBuilder, unit: ir.Value, number: ir.Value) -> Limbs:
-    """Return the columns of (unit + number) * 2**260."""
+def start(builder: ir.IRBuilder, number: ir.Value) -> Limbs:
+    """Return the columns of number * 2**260."""
     columns = Columns(builder)
-    columns.add_element(_load(builder, unit))
     columns.add_element(vectors.load_number(builder, number, _DOUBLES))
     return columns.all_plain()
 
@@ -209,9 +208,11 @@ def accumulate(builder: ir.IRBuilder, values: Limbs, factor: ir.Value, number: i
     return columns.all_plain()
 
 
-def finish(builder: ir.IRBuilder, out: ir.Value, values: Limbs) -> None:
-    """Write the columns, reduced."""
-    vectors.store(builder, out, Columns(builder, values).reduced())
+def finish(builder: ir.IRBuilder, out: ir.Value, values: Limbs, unit: ir.Value) -> None:
+    """Write the columns plus unit * 2**260, reduced."""
+    columns = Columns(builder, values)
+    columns.add_element(_load(builder, unit))
+    vectors.store(builder, out, columns.reduced())
 
 
 def enter(

@@ -80,13 +80,10 @@ class Ifma:
             fifths.append(_clean(builder, self._reduced(builder, columns)))
         _store(builder, out, fifths)
 
-    def start(self, builder: ir.IRBuilder, unit: ir.Value, number: ir.Value) -> Limbs:
-        """Return the columns of (unit + number) * 2**260, of both vectors."""
+    def start(self, builder: ir.IRBuilder, number: ir.Value) -> Limbs:
+        """Return the columns of number * 2**260, of both vectors."""
         constant = vectors.load_number(builder, number, KIND)
-        columns: Limbs = []
-        for element in _load(builder, unit):
-            columns += [_ZERO] * 5 + list(map(builder.add, element, constant))
-        return columns
+        return ([_ZERO] * 5 + constant) * INTERLEAVED
 
     def accumulate(
         self, builder: ir.IRBuilder, values: Limbs, factor: ir.Value, number: ir.Value
@@ -98,10 +95,14 @@ class Ifma:
             columns += self._added(builder, values[len(columns) : len(columns) + 10], x, y)
         return columns
 
-    def finish(self, builder: ir.IRBuilder, out: ir.Value, values: Limbs) -> None:
-        """Write the columns, reduced."""
-        halves = values[:10], values[10:]
-        _store(builder, out, [_clean(builder, self._reduced(builder, each)) for each in halves])
+    def finish(self, builder: ir.IRBuilder, out: ir.Value, values: Limbs, unit: ir.Value) -> None:
+        """Write the columns plus unit * 2**260, reduced."""
+        elements = []
+        for i, added in enumerate(_load(builder, unit)):
+            low, high = values[10 * i : 10 * i + 5], values[10 * i + 5 : 10 * i + 10]
+            columns = low + list(map(builder.add, high, added))
+            elements.append(_clean(builder, self._reduced(builder, columns)))
+        _store(builder, out, elements)
 
     def leave(self, builder: ir.IRBuilder, words: ir.Value, x: ir.Value) -> None:
         """Write an element's value below r as words."""

@@ -67,16 +67,16 @@ class Machine(Protocol):
     def fifth_power(self, builder: ir.IRBuilder, out: ir.Value, x: ir.Value) -> None:
         """Write the element x**5."""
 
-    def start(self, builder: ir.IRBuilder, unit: ir.Value, number: ir.Value) -> Values:
-        """Return the sum unit + number, not reduced."""
+    def start(self, builder: ir.IRBuilder, number: ir.Value) -> Values:
+        """Return the sum of a number, not reduced."""
 
     def accumulate(
         self, builder: ir.IRBuilder, values: Values, factor: ir.Value, number: ir.Value
     ) -> Values:
         """Return the sum with factor * number added."""
 
-    def finish(self, builder: ir.IRBuilder, out: ir.Value, values: Values) -> None:
-        """Write the element that a sum is."""
+    def finish(self, builder: ir.IRBuilder, out: ir.Value, values: Values, unit: ir.Value) -> None:
+        """Write the element that a sum plus the element `unit` is."""
 
     def leave(self, builder: ir.IRBuilder, words: ir.Value, x: ir.Value) -> None:
         """Write an element's words, below r."""
@@ -97,7 +97,10 @@ BY_KIND: Final[dict[Kind, Machine]] = {
 
 
 def _weighted_sum(machine: Machine) -> Callable[..., None]:
-    """Return what writes the sum over factors: a loop that keeps the sum in registers."""
+    """Return what writes the sum over factors: a loop that keeps the sum in registers.
+
+    The unit comes last, since it is the last to be known: nothing else waits for it.
+    """
 
     def write(
         builder: ir.IRBuilder,
@@ -107,7 +110,7 @@ def _weighted_sum(machine: Machine) -> Callable[..., None]:
         count: ir.Value,
         numbers: ir.Value,
     ) -> None:
-        columns = machine.start(builder, unit, numbers)
+        columns = machine.start(builder, numbers)
         places = [builder.alloca(each.type) for each in columns]
         for place, value in zip(places, columns, strict=True):
             builder.store(value, place)
@@ -119,7 +122,7 @@ def _weighted_sum(machine: Machine) -> Callable[..., None]:
             values = machine.accumulate(builder, values, factor, number)
             for place, value in zip(places, values, strict=True):
                 builder.store(value, place)
-        machine.finish(builder, out, [builder.load(place) for place in places])
+        machine.finish(builder, out, [builder.load(place) for place in places], unit)
 
     return write
 

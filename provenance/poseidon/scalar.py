@@ -107,10 +107,9 @@ def fifth_power(builder: ir.IRBuilder, out: ir.Value, x: ir.Value) -> None:
     _store(builder, out, _reduced(builder, _product(builder, fourth, base)))
 
 
-def start(builder: ir.IRBuilder, unit: ir.Value, number: ir.Value) -> Values:
-    """Return (unit + number) * 2**256, not reduced."""
-    total = builder.zext(_load(builder, unit), _SUM)
-    total = builder.add(total, builder.zext(_load(builder, number), _SUM))
+def start(builder: ir.IRBuilder, number: ir.Value) -> Values:
+    """Return number * 2**256, not reduced."""
+    total = builder.zext(_load(builder, number), _SUM)
     return [builder.shl(total, ir.Constant(_SUM, 256))]
 
 
@@ -120,9 +119,11 @@ def accumulate(builder: ir.IRBuilder, values: Values, factor: ir.Value, number: 
     return [builder.add(values[0], product)]
 
 
-def finish(builder: ir.IRBuilder, out: ir.Value, values: Values) -> None:
-    """Write the sum, reduced; before limits it is below 16 r."""
-    _store(builder, out, _reduced(builder, values[0], 8 * ORDER, 4 * ORDER, 2 * ORDER))
+def finish(builder: ir.IRBuilder, out: ir.Value, values: Values, unit: ir.Value) -> None:
+    """Write the sum plus unit * 2**256, reduced; before limits it is below 16 r."""
+    added = builder.shl(builder.zext(_load(builder, unit), _SUM), ir.Constant(_SUM, 256))
+    total = builder.add(values[0], added)
+    _store(builder, out, _reduced(builder, total, 8 * ORDER, 4 * ORDER, 2 * ORDER))
 
 
 def enter(

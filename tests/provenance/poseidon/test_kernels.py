@@ -88,6 +88,60 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[Any]:
             pytest.skip(str(error))
 
 
+@pytest.fixture(scope="module")
+def probe(kernel: Any) -> Any:
+    """Return all four operations in one function, compiled anew: (words a, numbers) -> words."""
+    enter, fifth_power, leave = primitives.enter, primitives.fifth_power, primitives.leave
+    weighted_sum, element_bytes = primitives.weighted_sum, primitives.element_bytes
+    number_bytes, group = primitives.number_bytes, primitives.group
+
+    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]  # numba has no types here
+    def compiled(machine: Any, a: Any, numbers: Any, out: Any) -> None:
+        size, lanes = element_bytes(machine), group(machine)
+        memory = np.zeros(size // 2 + 4 * lanes + 8, np.uint64)
+        memory = memory[-memory.ctypes.data % 64 // 8 :]
+        words = memory[size // 2 : size // 2 + 4 * lanes].reshape((4, lanes))
+        x = memory.ctypes.data
+        fifth, total, zero = x + size, x + 2 * size, x + 3 * size
+        for lane in range(lanes):
+            words[:, lane] = a[lane]
+        enter(machine, x, words.ctypes.data, zero, numbers.ctypes.data)
+        fifth_power(machine, fifth, x)
+        rest = numbers.ctypes.data + number_bytes(machine)
+        weighted_sum(machine, total, fifth, x, 2, rest)
+        leave(machine, words.ctypes.data, total)
+        for lane in range(lanes):
+            out[lane] = words[:, lane]
+
+    def run(elements: list[int], numbers: list[int]) -> tuple[int, ...]:
+        machine = primitives.MACHINES[kernel.name]
+        a = [elements[i % len(elements)] for i in range(machine.GROUP)]
+        out = np.empty((machine.GROUP, 4), np.uint64)
+        compiled(primitives.TOKENS[kernel.name], to_words(a), machine.table(numbers), out)
+        return from_words(out)[: len(elements)]
+
+    return run
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    elements=st.lists(ELEMENTS, min_size=1, max_size=4),
+    numbers=st.lists(ELEMENTS, min_size=4, max_size=4),
+)
+def test_operations_compute_what_python_computes(
+    kernel: Any, probe: Any, elements: list[int], numbers: list[int]
+) -> None:
+    montgomery = primitives.MACHINES[kernel.name].MONTGOMERY
+    expected = []
+    for element in elements:
+        x = element + numbers[0] * montgomery
+        fifth = x**5 * pow(montgomery, -4, ORDER)
+        total = fifth + numbers[1] * montgomery + numbers[2] * x + numbers[3] * fifth
+        expected.append(total % ORDER)
+    lanes = primitives.MACHINES[kernel.name].GROUP
+    assert probe(elements, numbers) == tuple(expected[:lanes])
+
+
 def test_a_machine_gives_every_vector_of_circomlib(kernel: Any) -> None:
     for _, cases in groupby(VECTORS["circomlib"], key=lambda case: len(case["inputs"])):
         inputs, outputs = zip(*((c["inputs"], int(c["output"])) for c in cases), strict=True)
