@@ -11,7 +11,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
-from itertools import chain
+from itertools import chain, islice
 from typing import Final
 
 from provenance.batch import Batch, Encoded
@@ -28,17 +28,27 @@ REMEDY: Final = "correct the file, or the declared schema"
 CELLS: Final = 2**17
 """Cells in a batch: as Python objects they may be far larger than the text is."""
 
+STEP: Final = 256
+"""Rows that are read between two looks at how much was read."""
+
 Columns = Sequence[tuple[str, Parse]]
-Row = tuple[int, list[str]]
-"""The cells of a row, and the number of the line that it ends on."""
+Row = list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class CellBatch:
-    """Consecutive rows from record `first` on, counted from 1; cells are read when asked for."""
+    """Consecutive rows, whose cells are read when they are asked for.
+
+    Attributes:
+        source: The file.
+        first: Number of the first record, counted from 1.
+        line: Number of the line that the row before it ends on.
+        rows: Cells, row by row.
+    """
 
     source: "DelimitedSource"
     first: int
+    line: int
     rows: Sequence[Row] = field(repr=False)
 
     def __len__(self) -> int:
@@ -58,13 +68,19 @@ class CellBatch:
 
     def _parsed(self) -> Iterator[tuple[Record, bytes]]:
         write, read = encoder(self.source.schema), self.source.record
-        for number, (line, row) in enumerate(self.rows, self.first):
+        for at, row in enumerate(self.rows):
             try:
                 record = read(row)
                 yield record, write(record)
             except MalformedError as error:
-                where = f"{self.source.name}, record {number} (line {line})"
+                where = f"{self.source.name}, record {self.first + at} (line {self._line(at)})"
                 raise fail(where, str(error), REMEDY) from error
+
+    def _line(self, at: int) -> int:
+        """Return the number of the line that a row ends on."""
+        return self.line + sum(
+            1 + sum(cell.count("\n") for cell in row) for row in self.rows[: at + 1]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +118,12 @@ class DelimitedSource:
             yield from between(self._batches(opened), start, stop)
 
     def _batches(self, opened: Opened) -> Iterator[CellBatch]:
-        text = _Text(opened, self.name)
-        rows, first, most = list[Row](), 1, max(1, min(RECORDS, CELLS // len(self.columns)))
-        found = text.rows(self.delimiter)
-        next(found)
-        began = text.given
-        for row in found:
-            rows.append(row)
-            if len(rows) == most or text.given - began > BYTES:
-                yield CellBatch(self, first, rows)
-                first, rows, began = first + len(rows), [], text.given
-        if rows:
-            yield CellBatch(self, first, rows)
+        rows = _Rows(opened, self.name, self.delimiter)
+        rows.take(1)
+        first, most = 1, max(1, min(RECORDS, CELLS // len(self.columns)))
+        while found := rows.take(most):
+            yield CellBatch(self, first, rows.before, found)
+            first += len(found)
 
     def record(self, row: Sequence[str]) -> Record:
         """Return a row as a record, or raise MalformedError."""
@@ -139,7 +149,7 @@ def delimited(file: File, schema: Schema, *, null: str | None, delimiter: str) -
     name = file.name
     parsers = _parsers(name, schema)
     with reading(name, REMEDY), file.open() as opened:
-        _, header = next(_Text(opened, name).rows(delimiter), (0, []))
+        header = next(iter(_Rows(opened, name, delimiter).take(1)), [])
     if not header:
         raise fail(name, "no header row", "begin the file with the fields' names")
     if len(set(header)) != len(header):
@@ -160,26 +170,35 @@ def _parsers(name: str, schema: Schema) -> dict[str, Parse]:
         raise MalformedError(f"{name}: {error}") from error
 
 
-@dataclass(slots=True)
-class _Text:
-    """A file's rows; `given` counts the bytes that were read for them, a block at a time."""
+class _Rows:
+    """A file's rows; `before` is the number of the line before those that were taken last."""
 
-    opened: Opened
-    name: str
-    given: int = 0
-
-    def rows(self, delimiter: str) -> Iterator[Row]:
+    def __init__(self, opened: Opened, name: str, delimiter: str) -> None:
         # A limit of the whole process, 128 KiB by default: too little for texts. Never lowered.
         csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
+        self._opened, self._name, self._given, self.before = opened, name, 0, 0
         lines = chain.from_iterable(self._blocks())
-        rows = csv.reader(lines, delimiter=delimiter, strict=True)
+        self._rows = csv.reader(lines, delimiter=delimiter, strict=True)
+
+    def take(self, most: int) -> list[Row]:
+        """Return the next rows, at most so many or about as many bytes as a batch may have.
+
+        Raises:
+            MalformedError: Text that is no CSV.
+        """
+        self.before, began, found = self._rows.line_num, self._given, list[Row]()
         try:
-            for row in rows:
-                yield rows.line_num, row
+            while len(found) < most and self._given - began <= BYTES:
+                more = list(islice(self._rows, min(STEP, most - len(found))))
+                if not more:
+                    break
+                found += more
         except csv.Error as error:
-            raise fail(f"{self.name}, line {rows.line_num}", f"not CSV: {error}", REMEDY) from error
+            where = f"{self._name}, line {self._rows.line_num}"
+            raise fail(where, f"not CSV: {error}", REMEDY) from error
+        return found
 
     def _blocks(self) -> Iterator[StringIO]:
-        for block in read_lines(self.opened, self.name):
-            self.given += block.stop - block.start
+        for block in read_lines(self._opened, self._name):
+            self._given += block.stop - block.start
             yield StringIO(block.text(), newline="\n")

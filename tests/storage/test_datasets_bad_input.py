@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from provenance.errors import MalformedError, ProvenanceError, UnavailableError
 from provenance.record import Bool, Field, Float64, Int, List, Map, Schema, String, Struct
@@ -334,6 +336,18 @@ def test_bad_values_in_jsonl_are_refused(
 ) -> None:
     path = written(tmp_path / "t.jsonl", content)
     assert problem in refused(path, Schema.of(Field("x", schema)))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(0, 3), max_size=6), st.sampled_from(["\n", "\r\n"]))
+def test_a_bad_row_is_named_by_the_line_that_it_ends_on(
+    tmp_path_factory: pytest.TempPathFactory, breaks: list[int], end: str
+) -> None:
+    path = tmp_path_factory.mktemp("csv") / "t.csv"
+    rows = [f'{n},"a{end * count}"' for n, count in enumerate(breaks)] + [f'no,"a{end}"']
+    written(path, end.join(["x,y", *rows, "3,b", ""]))
+    record, line = len(rows), 1 + len(rows) + sum(breaks) + 1
+    assert refused(path, XY).startswith(f"{path}, record {record} (line {line}): ")
 
 
 def test_a_nested_type_cannot_be_a_csv_cell(tmp_path: Path) -> None:
