@@ -9,14 +9,22 @@ It imports numba, so only modules that are loaded when there is enough work impo
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
+from threading import Lock
 from types import ModuleType
-from typing import TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import numba
 from numba.core import codegen
+from numba.core.caching import FunctionCache
+from typing_extensions import override
 
 Function = TypeVar("Function", bound=Callable[..., object])
+Code = Any
+"""numba's description of what is compiled."""
+
+_folder_is_set: Final = Lock()
 
 
 def compiled(function: Function) -> Function:
@@ -30,25 +38,52 @@ def kept(*modules: ModuleType) -> Callable[[Function], Function]:
     Args:
         modules: All that the compiled code comes from, the function's own module included.
     """
-    folder = str(getattr(numba.config, "CACHE_DIR", ""))
     sources = "".join(inspect.getsource(module) for module in modules)
-    inside = f"{folder}/{sha256(sources.encode()).hexdigest()[:16]}"
 
     def decorate(function: Function) -> Function:
-        if not folder:
-            return compiled(function)
-        numba.config.CACHE_DIR = inside  # type: ignore[attr-defined]  # numba sets it at import
-        try:
-            found = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
-        except RuntimeError:  # numba found no folder that it may write to
-            return compiled(function)
-        finally:
-            numba.config.CACHE_DIR = folder  # type: ignore[attr-defined]
-        if not str(found.stats.cache_path).startswith(inside):  # numba fell back to another place
-            return compiled(function)
+        found: Code = compiled(function)
+        with _folder_is_set:
+            cache = _cache(function, sha256(sources.encode()).hexdigest()[:16])
+        if cache:
+            found._cache = cache  # noqa: SLF001  # as numba's own `enable_caching` does
         return cast("Function", found)
 
     return decorate
+
+
+class _Cache(FunctionCache):
+    """numba's, but a fault costs time and no result: a full disk, a file that is cut or garbled."""
+
+    @override
+    def load_overload(self, sig: Code, target_context: Code) -> Code:
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception:  # noqa: BLE001  # reading damaged bytes raises anything
+            with suppress(OSError):
+                self.flush()  # type: ignore[no-untyped-call]
+            return None
+
+    @override
+    def save_overload(self, sig: Code, data: Code) -> None:
+        with suppress(OSError):
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+
+
+def _cache(function: Function, name: str) -> _Cache | None:
+    """Return a cache below the application's folder, or None if it cannot be there."""
+    config: Code = numba.config
+    folder = str(getattr(config, "CACHE_DIR", ""))
+    if not folder:
+        return None
+    config.CACHE_DIR = inside = f"{folder}/{name}"
+    try:
+        cache = _Cache(function)  # type: ignore[no-untyped-call]
+    except RuntimeError:  # numba found no folder that it may write to
+        return None
+    finally:
+        config.CACHE_DIR = folder
+    # numba may have fallen back to another place, even beside the source
+    return cache if str(cache.cache_path).startswith(inside) else None
 
 
 def features() -> frozenset[str]:
