@@ -18,7 +18,6 @@ from typing import Any, Final, TypeVar, cast
 import numba
 from numba.core import codegen
 from numba.core.caching import FunctionCache
-from typing_extensions import override
 
 Function = TypeVar("Function", bound=Callable[..., object])
 Code = Any
@@ -54,8 +53,10 @@ def kept(*modules: ModuleType) -> Callable[[Function], Function]:
 class _Cache(FunctionCache):
     """numba's, but a fault costs time and no result: a full disk, a file that is cut or garbled."""
 
-    @override
-    def load_overload(self, sig: Code, target_context: Code) -> Code:
+    # Python 3.11 has no `override`, and no other package is to be needed for it.
+    def load_overload(  # type: ignore[explicit-override]
+        self, sig: Code, target_context: Code
+    ) -> Code:
         try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         except Exception:  # noqa: BLE001  # reading damaged bytes raises anything
@@ -63,8 +64,7 @@ class _Cache(FunctionCache):
                 self.flush()  # type: ignore[no-untyped-call]
             return None
 
-    @override
-    def save_overload(self, sig: Code, data: Code) -> None:
+    def save_overload(self, sig: Code, data: Code) -> None:  # type: ignore[explicit-override]
         with suppress(OSError):
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
 
