@@ -55,11 +55,11 @@ class Kernel:
     def poseidon_rows(self, inputs: Array) -> Array:
         """Return circomlib's Poseidon of each row: (rows, inputs, 4) -> (rows, 4)."""
         initial = np.zeros((inputs.shape[1] + 1, 4), np.uint64)
-        return self._hashed(np.ascontiguousarray(inputs)[:, np.newaxis], initial, 0)
+        return self._hashed(_plain(inputs)[:, np.newaxis], initial, 0)
 
     def ezkl_sponge_rows(self, elements: Array) -> Array:
         """Return ezkl's sponge over each row: (rows, elements, 4) -> (rows, 4)."""
-        blocks = np.ascontiguousarray(elements)[:, :, np.newaxis]
+        blocks = _plain(elements)[:, :, np.newaxis]
         return self._hashed(blocks, to_words([EZKL_CAPACITY, 0]), 1)
 
     def _hashed(self, rows: Array, initial: Array, first: int) -> Array:
@@ -68,6 +68,11 @@ class Kernel:
         numbers, rounds = _table(self.name, width), parameters(width).partial_rounds
         _hash_rows(TOKENS[self.name], rows, initial, first, numbers, rounds, out)
         return out
+
+
+def _plain(rows: Array) -> Array:
+    """Return rows of the one kind that compiled code is kept for: in one piece, and writeable."""
+    return np.require(rows, requirements=["C", "W"])
 
 
 @cache

@@ -190,6 +190,19 @@ def test_threads_agree(kernel: Any) -> None:
             assert np.array_equal(hashes, expected)
 
 
+def test_rows_of_any_layout_are_hashed_by_code_compiled_once(kernel: Any) -> None:
+    rows = array([[number, number + 1, number + 2] for number in range(8)])
+    expected = from_words(kernel.poseidon_rows(rows[:, :2].copy()))
+    compiled = len(kernels._hash_rows.signatures)
+    frozen = rows.copy()
+    frozen.flags.writeable = False
+    for view in (rows[:, :2], frozen[:, :2], np.asfortranarray(rows)[:, :2]):
+        assert from_words(kernel.poseidon_rows(view)) == expected
+    assert from_words(kernel.poseidon_rows(frozen)) == from_words(kernel.poseidon_rows(rows))
+    assert len(kernels._hash_rows.signatures) == compiled
+    assert np.array_equal(frozen, rows)
+
+
 def test_the_interpreters_lock_is_released() -> None:
     assert kernels._hash_rows.targetoptions["nogil"]
 
