@@ -170,7 +170,7 @@ def _stamp(store: RemoteStore, name: str) -> tuple[int, str]:
     with _opened(store, name) as opened:
         told = _metadata(opened)
     marks = [told.get(word, "") for word in ("ETag", "VersionId")]
-    return info.size, " ".join([str(info.size), str(info.mtime_ns), *marks])
+    return info.size, " ".join([str(info.size), str(info.mtime_ns), *filter(None, marks)])
 
 
 def _metadata(opened: pa.NativeFile) -> dict[str, str]:

@@ -23,10 +23,11 @@ from pyarrow import fs
 
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.record import Field, Int, Schema, String
-from storage import columnar
 from storage.datasets import Options, open_dataset
 from storage.digests import Digests
+from storage.ipc import ipc
 from storage.jsonlines import JsonLinesSource
+from storage.parquet import parquet as parquet_records
 from storage.remote import RemoteFile, RemoteStore
 from storage.retry import Retry
 
@@ -274,7 +275,7 @@ def flaky(name: str, failures: int) -> tuple[Held, RemoteFile]:
 @pytest.mark.parametrize("name", ["t.parquet", "t.arrow", "t.arrows"])
 def test_a_range_that_fails_is_asked_for_again(name: str) -> None:
     held, file = flaky(name, 2)
-    read = columnar.parquet if name == "t.parquet" else columnar.ipc
+    read = parquet_records if name == "t.parquet" else ipc
     rows = [row for batch in read(file, None).batches() for row in batch.records()]
     assert rows == TABLE.to_pylist()
     assert held.failures == 0
@@ -283,7 +284,7 @@ def test_a_range_that_fails_is_asked_for_again(name: str) -> None:
 @pytest.mark.parametrize("name", ["t.parquet", "t.arrow", "t.arrows"])
 def test_an_object_that_cannot_be_read_is_named(name: str) -> None:
     held, file = flaky(name, 0)
-    read = columnar.parquet if name == "t.parquet" else columnar.ipc
+    read = parquet_records if name == "t.parquet" else ipc
     source = read(file, None)
     held.failures, held.asked = 1000, 0
     message = rf"^memory:///flaky/{name}: cannot be read after 3 tries: AWS Error SLOW_DOWN .*"
