@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -170,7 +171,7 @@ def main() -> None:
     options = asked.parse_args()
     SCRATCH.mkdir(parents=True, exist_ok=True)
     scale = 10 if options.quick else 1
-    tables = {
+    tables: dict[str, Callable[[], None]] = {
         "rows": lambda: rows([10**5, 10**6] if options.quick else [10**5, 10**6, 10**7]),
         "texts": lambda: texts(2**30 // scale),
         "files": files,
@@ -178,9 +179,9 @@ def main() -> None:
         "index": lambda: index(10**6 // scale),
         "proofs": lambda: proved(10**6 // scale),
     }
-    for name, table in tables.items():
+    for name, print_table in tables.items():
         if options.only in (None, name):
-            table()
+            print_table()
 
 
 if __name__ == "__main__":

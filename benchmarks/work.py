@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.making import kept, rows, small_files, texts
+from benchmarks.making import rows_file, text_file
 from benchmarks.measuring import SCRATCH
 
-os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(os.environ["BENCH_CORES"])])
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(os.environ.get("BENCH_CORES", "2"))])
 
 import pyarrow as pa  # noqa: E402  # bound to the cores first: it counts them when it is imported
 import pyarrow.parquet as pq  # noqa: E402
@@ -29,6 +29,8 @@ from provenance.schema import Field, Int, Schema, String  # noqa: E402
 from storage.datasets import open_dataset  # noqa: E402
 
 TEXT_SCHEMA = Schema.of(Field("id", Int()), Field("text", String()))
+WARM = 100_000
+"""Records after which all compiled code is loaded."""
 Job = Callable[[Workspace, Path], dict[str, object]]
 
 
@@ -69,24 +71,9 @@ def read_only(_: Workspace, path: Path) -> dict[str, object]:
         }
 
 
-def sample(path: Path, job: str) -> Path:
-    """Return a small sample of the same kind, to warm up with."""
-    if job == "files":
-        return small_files(2000)
-    if path.suffix == ".jsonl":
-        return kept(
-            "sample.jsonl", lambda place: place.write_text('{"id":1,"text":"a"}\n' * 20_000)
-        )
-    table = texts(2**23) if path.name.startswith("text") else rows(20_000)
-    if path.suffix == ".arrow":
-
-        def make(place: Path) -> None:
-            with pa.ipc.new_file(str(place), table.schema) as writer:
-                writer.write_table(table)
-
-        return kept("sample.arrow", make)
-    name = "sample-text.parquet" if path.name.startswith("text") else "sample.parquet"
-    return kept(name, lambda place: pq.write_table(table, place))
+def sample(path: Path) -> Path:
+    """Return a small file of texts of the same format."""
+    return text_file(2**22, path.suffix[1:])
 
 
 def peak() -> float:
@@ -109,10 +96,9 @@ def main(job: str, path: Path, first: Path | None = None) -> None:
     folder = Path(tempfile.mkdtemp(dir=SCRATCH))
     try:
         space = Workspace.create(folder / ".rootline")
-        warm = "commit" if job == "again" else job
-        commit_path(space, sample(path, warm), name="warm") if warm != "files" else commit_files(
-            Workspace.create(folder / "warm"), small_files(2000)
-        )
+        commit_path(space, rows_file(WARM), name="warm", index=job == "index")
+        if path.name.startswith("text"):
+            commit_path(space, sample(path), name="warm-text")
         if first is not None:
             sign(space, commit(space, open_dataset(first), Request("data", "1")))
         before, wall, cpu = peak(), time.perf_counter(), time.process_time()

@@ -31,6 +31,13 @@ def compiled(function: Function) -> Function:
     return cast("Function", numba.njit(nogil=True, error_model="numpy")(function))
 
 
+def inlined(function: Function) -> Function:
+    """Return `function`, compiled only into what calls it."""
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    made = numba.njit(nogil=True, error_model="numpy", forceinline=True, **options)
+    return cast("Function", made(function))
+
+
 def kept(*modules: ModuleType) -> Callable[[Function], Function]:
     """Return a decorator that compiles a function and keeps the result from process to process.
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from provenance import leaf, siphash
-from provenance.compiling import compiled, kept
+from provenance.compiling import inlined, kept
 from provenance.leaf import LEAF_TAG, SALT_TAG
 from provenance.sha256 import kernels
 from provenance.sha256.compression import Integer, address_of, compress, copy, swapped
@@ -43,12 +43,12 @@ class Secrets(NamedTuple):
     begun: Words
 
 
-@compiled
+@inlined
 def _turned(word: np.uint64, bits: int) -> np.uint64:
     return word << np.uint64(bits) | word >> np.uint64(64 - bits)
 
 
-@compiled
+@inlined
 def _round(
     a: np.uint64, b: np.uint64, c: np.uint64, d: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
@@ -58,7 +58,7 @@ def _round(
     return a, _turned(b, 17) ^ c, _turned(c, 32), _turned(d, 21) ^ a
 
 
-@compiled
+@inlined
 def _siphash(begun: Words, messages: Words, number: int) -> np.uint64:
     """Return the hash of one message of four words."""
     a, b, c, d = begun[0], begun[1], begun[2], begun[3]
@@ -73,7 +73,7 @@ def _siphash(begun: Words, messages: Words, number: int) -> np.uint64:
     return hashed
 
 
-@compiled
+@inlined
 def _write_leaf(state: NDArray[np.uint32], lane: int, words: Words, number: int) -> None:
     """Write the first 31 bytes of a digest as an integer: four words, lowest first."""
     carried = np.uint64(0)
@@ -84,7 +84,7 @@ def _write_leaf(state: NDArray[np.uint32], lane: int, words: Words, number: int)
         carried = word << _CARRY
 
 
-@compiled
+@inlined
 def _frame(lanes: Lanes) -> None:
     """Write what all blocks have in common: where they end, and their length in bits."""
     for slot in range(len(lanes.places)):
@@ -93,7 +93,7 @@ def _frame(lanes: Lanes) -> None:
         lanes.tails[slot, 7] = swapped(np.uint64(8 * _SIZE))
 
 
-@compiled
+@inlined
 def _lay(lanes: Lanes, slot: int, tag: Integer, middle: Integer) -> None:
     """Write what a salt's and a leaf's block differ in, the tag and 16 bytes; begin to hash it."""
     copy(lanes.places[slot], tag, _TAG)
@@ -102,14 +102,14 @@ def _lay(lanes: Lanes, slot: int, tag: Integer, middle: Integer) -> None:
         lanes.states[slot, i] = lanes.midstate[i]
 
 
-@compiled
+@inlined
 def _lay_for_salt(secrets: Secrets, lanes: Lanes, slot: int, contents: Bytes, number: int) -> None:
     bucket = np.int64(contents[number, 0]) << 4 | np.int64(contents[number, 1]) >> 4
     _lay(lanes, slot, address_of(secrets.tags), address_of(secrets.keys) + 16 * bucket)
     copy(lanes.places[slot] + _TAG + 16, address_of(contents) + 32 * number, 32)
 
 
-@compiled
+@inlined
 def _lay_for_leaf(secrets: Secrets, lanes: Lanes, slot: int) -> None:
     for i in range(4):
         lanes.states[slot, i] = swapped(lanes.states[slot, i])

@@ -20,6 +20,7 @@ from storage.dataset_keys import DatasetKeys
 from storage.home import Home
 from storage.keys import ISSUER, MONITOR, OPERATOR, KeyRing, SigningKey
 
+COMPILED: Final = "NUMBA_CACHE_DIR"
 PASSPHRASE: Final = "ROOTLINE_PASSPHRASE"  # noqa: S105  # the variable's name, not a secret
 
 
@@ -123,5 +124,9 @@ def namespace_of(key: bytes) -> bytes:
 
 
 def use(home: Home) -> None:
-    """Keep what other tools write inside `home`, for this process and its children."""
-    os.environ.update(home.environment())
+    """Keep what other tools write inside `home`, for this process and its children.
+
+    Whoever names a place for compiled code himself keeps it, and shares it between homes.
+    """
+    chosen = {name: os.environ[name] for name in (COMPILED,) if os.environ.get(name)}
+    os.environ.update({**home.environment(), **chosen})

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from provenance import compiling
-from provenance.compiling import compiled, features, kept
+from provenance.compiling import features, inlined, kept
 from provenance.sha256 import compression, constants, emitting, extensions, machines, vectors
 from provenance.sha256.compression import Integer, address_of, compress, copy, swapped
 from provenance.sha256.constants import BLOCK, START
@@ -72,7 +72,7 @@ class Lanes(NamedTuple):
         )
 
 
-@compiled
+@inlined
 def _write_tail(
     tails: NDArray[np.uint64], lane: Integer, source: Integer, rest: Integer, bits: Integer
 ) -> int:
@@ -94,13 +94,13 @@ def _write_tail(
     return blocks
 
 
-@compiled
+@inlined
 def _turn_to_tail(lanes: Lanes, lane: int) -> None:
     lanes.tasks[lane, _LEFT], lanes.tasks[lane, _TAIL] = lanes.tasks[lane, _TAIL], 0
     lanes.places[lane] = address_of(lanes.tails) + 2 * BLOCK * lane
 
 
-@compiled
+@inlined
 def _take(messages: Messages, lanes: Lanes, lane: int, number: int) -> None:
     """Give a lane the message of this number."""
     length = messages.offsets[number + 1] - messages.offsets[number]
@@ -118,7 +118,7 @@ def _take(messages: Messages, lanes: Lanes, lane: int, number: int) -> None:
         _turn_to_tail(lanes, lane)
 
 
-@compiled
+@inlined
 def _give_digest(lanes: Lanes, lane: int, out: Words) -> None:
     number = lanes.tasks[lane, _MESSAGE]
     for i in range(8):
@@ -126,7 +126,7 @@ def _give_digest(lanes: Lanes, lane: int, out: Words) -> None:
     lanes.tasks[lane, _MESSAGE] = _IDLE
 
 
-@compiled
+@inlined
 def _align(lanes: Lanes) -> int:
     """Return how many blocks every busy lane has left; an idle one goes along with a busy one."""
     fewest, place = 2**62, lanes.places[0]
@@ -140,7 +140,7 @@ def _align(lanes: Lanes) -> int:
     return fewest
 
 
-@compiled
+@inlined
 def _advance(lanes: Lanes, blocks: int) -> None:
     """Let every lane leave so many blocks behind."""
     for lane in range(len(lanes.places)):
