@@ -11,6 +11,7 @@ SourceFile(path='part-1.parquet', size=4096, sha256=…)
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -21,9 +22,9 @@ from provenance.errors import MalformedError, UnavailableError
 from provenance.record import Schema
 from storage.delimited import delimited
 from storage.digests import Digests, SourceFile
-from storage.files import File, Local, Store
+from storage.files import File, Local, LocalFile, Store
 from storage.fitting import differs
-from storage.folder import FolderSource
+from storage.folder import THREADS, FolderSource
 from storage.jsonlines import JsonLinesSource
 from storage.order import GIVEN, NATURAL, natural_key
 from storage.reading import fail
@@ -181,10 +182,14 @@ def _sources(files: Sequence[File], schema: Schema | None, options: Options) -> 
     formats = [options.format or _format(file.path) for file in files]
     shards = [file for file, form in zip(files, formats, strict=True) if form == "tar"]
     parts = schema or (shard_schema(shards) if shards else None)
-    return tuple(
-        Guarded(file, _rows(file, form, parts if form == "tar" else schema, options))
-        for file, form in zip(files, formats, strict=True)
-    )
+
+    def source(file: File, form: str | None) -> Guarded:
+        return Guarded(file, _rows(file, form, parts if form == "tar" else schema, options))
+
+    if isinstance(files[0], LocalFile):
+        return tuple(map(source, files, formats))
+    with ThreadPoolExecutor(THREADS) as pool:
+        return tuple(pool.map(source, files, formats))
 
 
 def _format(path: str) -> str | None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from provenance.record import Schema
 from storage.columnar import ColumnarSource, Found, as_native, columnar
-from storage.files import File
+from storage.files import File, LocalFile
 from storage.reading import fail
 
 REMEDY: Final = "write the Arrow file anew"
@@ -34,6 +34,8 @@ def ipc(file: File, declared: Schema | None = None) -> ColumnarSource:
                     yield stream.schema, 0, _until_marker(stream, native, file.name)
 
     def counted() -> int | None:
+        if not isinstance(file, LocalFile):  # each record batch would have to be asked about
+            return None
         with as_native(file) as native:
             if native.read(6) != b"ARROW1":
                 return None

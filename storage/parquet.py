@@ -27,10 +27,12 @@ BUFFERS: Final = 2**25
 
 def parquet(file: File, declared: Schema | None = None) -> ColumnarSource:
     """Return the records of a Parquet file."""
+    counts: list[int] = []
 
     @contextmanager
     def opened(start: int) -> Iterator[tuple[pa.Schema, int, Found]]:
         with _parquet_file(file) as rows:
+            counts[:] = [int(rows.metadata.num_rows)]
             old = int96_columns(rows, file.name)
             if not old:
                 yield rows.schema_arrow, start, _rows(_Groups(rows, file.name), start)
@@ -39,11 +41,7 @@ def parquet(file: File, declared: Schema | None = None) -> ColumnarSource:
                 groups = _Groups(rows, file.name, seconds, old)
                 yield rows.schema_arrow, start, _rows(groups, start)
 
-    def counted() -> int:
-        with _parquet_file(file) as rows:
-            return int(rows.metadata.num_rows)
-
-    return columnar(file.name, opened, REMEDY, declared, counted, "parquet")
+    return columnar(file.name, opened, REMEDY, declared, lambda: counts[0], "parquet")
 
 
 @contextmanager

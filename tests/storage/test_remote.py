@@ -127,6 +127,7 @@ def test_every_format_is_read_from_s3(s3: fs.S3FileSystem, name: str) -> None:
     assert (file.path, file.size, file.sha256) == (name, len(content), sha256(content).digest())
     found = [row["x"] for batch in dataset.batches(4321) for row in batch.records()]
     assert found == list(range(4321, 5000))
+    assert dataset.count() == (5000 if name == "t.parquet" else None)
 
 
 def test_a_folder_in_s3_is_read_in_natural_order(s3: fs.S3FileSystem) -> None:
