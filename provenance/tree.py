@@ -21,7 +21,7 @@ from provenance.canonical import Fields, Json, JsonObject
 from provenance.chunk import CHUNK
 from provenance.errors import MalformedError, RootMismatchError, VerificationError
 from provenance.field import ZERO, FieldElement
-from provenance.poseidon import from_words, poseidon, poseidon_many, to_words
+from provenance.poseidon import from_words, poseidon, poseidon_checked, poseidon_many, to_words
 
 DEPTH: Final = 14
 MAX_CHUNKS: Final = 2**18
@@ -321,7 +321,8 @@ def _levels(leaves: Words, depth: int) -> list[Words]:
         nodes = levels[-1]
         if len(nodes) % 2:
             nodes = np.concatenate((nodes, to_words([zero_root(level)])))
-        levels.append(poseidon_many(nodes.reshape(-1, 2, 4)))
+        hashed = poseidon_checked if level else poseidon_many  # hashes are field elements
+        levels.append(hashed(nodes.reshape(-1, 2, 4)))
     return levels
 
 

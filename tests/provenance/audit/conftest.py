@@ -8,10 +8,10 @@ import pytest
 from provenance import canonical
 from provenance.canonical import Json
 from provenance.envelope import PublicKey
-from provenance.poseidon import hashes, many, plain, sparse
+from provenance.poseidon import hashes, many, normalised, plain
 from tests.provenance.world import UNFINISHED, World, build
 
-_permutations = lru_cache(maxsize=2**17)(lambda state: tuple(sparse.permute(state)))
+_permutations = lru_cache(maxsize=2**17)(lambda state: tuple(normalised.permute(state)))
 _documents = lru_cache(maxsize=2**12)(canonical.decode)
 _signatures = lru_cache(maxsize=2**12)(PublicKey.verify)
 
