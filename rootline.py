@@ -100,7 +100,7 @@ def register(
     from storage.datasets import Dataset, from_stream, open_dataset
 
     if isinstance(source, str | Path):
-        dataset = open_dataset(Path(source), schema=schema)
+        dataset = open_dataset(source, schema=schema)
     elif isinstance(source, Dataset):
         dataset = source
     else:

@@ -105,7 +105,7 @@ def show(label: Label, json: AsJson = False) -> None:
 def verify(
     label: Label,
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="The version's files, to be read anew.")
+        list[str] | None, typer.Argument(help="The version's files, to be read anew.")
     ] = None,
     format: Format = None,  # noqa: A002  # the option's name
     csv_null: Null = None,

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from storage.home import Home
 
 Sources = Annotated[
-    list[Path], typer.Argument(help="A file, a folder of files, or files one by one.")
+    list[str],
+    typer.Argument(help="A file, a folder, or files one by one; from disk, or s3://… of a store."),
 ]
 SchemaFile = Annotated[
     Path | None, typer.Option("--schema", help="Logical schema as JSON; CSV and JSONL need one.")
 ]
-Format = Annotated[str | None, typer.Option("--format", help="parquet, arrow, csv or jsonl.")]
+Format = Annotated[str | None, typer.Option("--format", help="parquet, arrow, csv, jsonl or tar.")]
 Null = Annotated[str | None, typer.Option("--csv-null", help="The CSV cell that stands for null.")]
 Records = Annotated[
     str, typer.Option("--records", help="`rows`, or `files`: each file is one record.")
@@ -52,7 +53,7 @@ class Reading:
     records: str = "rows"
     order: str = "natural/1"
 
-    def open(self, paths: Sequence[Path]) -> "Dataset":
+    def open(self, paths: "Sequence[Path | str]") -> "Dataset":
         """Return the records of files.
 
         Raises:
@@ -70,13 +71,13 @@ class Reading:
             options=options,
         )
 
-    def of(self, home: "Home", paths: Sequence[Path], revision: str | None) -> "Dataset":
+    def of(self, home: "Home", paths: Sequence[str], revision: str | None) -> "Dataset":
         """Return the records of files, or of what DVC tracked there at a git revision."""
         if revision is None:
             return self.open(paths)
         if len(paths) != 1:
             raise MalformedError("--dvc-rev takes one path: a file or folder that DVC tracks")
-        return self.open([_snapshot(home, paths[0], revision)])
+        return self.open([_snapshot(home, Path(paths[0]), revision)])
 
 
 def _snapshot(home: "Home", path: Path, revision: str) -> Path:
