@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from provenance.field import Digest
     from provenance.proof import Proof
     from provenance.schema import Schema
-    from storage.datasets import Dataset
     from storage.home import Home
+    from storage.readers.datasets import Dataset
 
 __all__ = [
     "Home",
@@ -97,7 +97,7 @@ def register(
     """
     from pipelines.flow.registering import Request
     from pipelines.flow.registering import register as commit
-    from storage.datasets import Dataset, from_stream, open_dataset
+    from storage.readers.datasets import Dataset, from_stream, open_dataset
 
     if isinstance(source, str | Path):
         dataset = open_dataset(source, schema=schema)

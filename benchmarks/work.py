@@ -26,7 +26,7 @@ from pipelines.flow.registering import Request, commit, sign  # noqa: E402
 from pipelines.flow.working import IndexRequest  # noqa: E402
 from pipelines.flow.workspace import Workspace  # noqa: E402
 from provenance.schema import Field, Int, Schema, String  # noqa: E402
-from storage.datasets import open_dataset  # noqa: E402
+from storage.readers.datasets import open_dataset  # noqa: E402
 
 TEXT_SCHEMA = Schema.of(Field("id", Int()), Field("text", String()))
 WARM = 100_000

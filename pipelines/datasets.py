@@ -21,7 +21,7 @@ from pipelines.resources import HomeResource
 from pipelines.watching import find_watched
 from provenance.dataset import DatasetCommitment
 from provenance.errors import ProvenanceError, RootMismatchError, UnavailableError
-from storage.datasets import Dataset, open_dataset
+from storage.readers.datasets import Dataset, open_dataset
 
 VERSIONS = dg.DynamicPartitionsDefinition(name="dataset_version")
 GROUP = "datasets"

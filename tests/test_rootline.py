@@ -163,7 +163,7 @@ def test_one_proof_is_verified_against_home_envelope_and_bundle(
     from pipelines.flow.opening import open_records
     from provenance.audit.datasets import opened_document
     from provenance.canonical import encode
-    from storage.datasets import from_stream
+    from storage.readers.datasets import from_stream
 
     dataset = from_stream(table())
     version = find_version(space, "points")

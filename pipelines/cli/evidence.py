@@ -13,7 +13,7 @@ from provenance.errors import MalformedError
 
 if TYPE_CHECKING:
     from pipelines.flow.workspace import Workspace
-    from storage.datasets import Dataset
+    from storage.readers.datasets import Dataset
 
 Names = Annotated[
     list[str] | None,

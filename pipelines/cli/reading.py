@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from provenance.canonical import Json
     from provenance.features import FeatureSpec
     from provenance.schema import Schema
-    from storage.datasets import Dataset
     from storage.home import Home
+    from storage.readers.datasets import Dataset
 
 Sources = Annotated[
     list[str],
@@ -59,7 +59,7 @@ class Reading:
         Raises:
             MalformedError: No such files, or they cannot be read as these options say.
         """
-        from storage.datasets import Options, open_dataset
+        from storage.readers.datasets import Options, open_dataset
 
         options = Options(format=self.format, null=self.csv_null)
         schema = read_schema(self.schema) if isinstance(self.schema, Path) else self.schema

@@ -23,8 +23,8 @@ from provenance.membership import MembershipClaim
 from provenance.proof import Proof
 from provenance.record import encode_record
 from storage.atomic import write_atomic
-from storage.datasets import Dataset
 from storage.home import Home
+from storage.readers.datasets import Dataset
 
 
 @dataclass(frozen=True, slots=True)

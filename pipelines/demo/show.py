@@ -35,7 +35,7 @@ from provenance.membership import MembershipClaim
 from provenance.policy import Policy, Requirement
 from provenance.proof import Proof
 from storage.atomic import write_atomic
-from storage.datasets import Dataset, open_dataset
+from storage.readers.datasets import Dataset, open_dataset
 
 RUN = "cells-logistic"
 LABELS = ("cells@v1", "cells@v2")

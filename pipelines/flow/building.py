@@ -25,12 +25,12 @@ from provenance.leaves import LeafMaker, chunks_of
 from provenance.record import Record
 from provenance.schema import Schema
 from provenance.tree import Chunk, Words, record_root
-from storage.datasets import Dataset, Source, SourceFile
 from storage.drafts import NOTHING, Draft, Known, of_version
 from storage.index_builder import IndexBuilder
 from storage.lock import locked
 from storage.nodes import NodeFile, write_nodes
 from storage.parts import Part
+from storage.readers.datasets import Dataset, Source, SourceFile
 
 EXACT: Final = "exact/1"
 BATCH: Final = 1024

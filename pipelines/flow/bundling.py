@@ -12,7 +12,7 @@ from provenance.dataset import DatasetCommitment
 from provenance.errors import MalformedError, UnavailableError
 from provenance.field import Digest
 from provenance.training import Run, RunStart
-from storage.datasets import Dataset
+from storage.readers.datasets import Dataset
 
 
 @dataclass(frozen=True)

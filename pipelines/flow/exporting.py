@@ -23,8 +23,8 @@ from provenance.replay import challenge
 from provenance.training import STEP_SCHEMA, Run, Step
 from provenance.tree import Chunk
 from storage.atomic import read_bounded
-from storage.datasets import Dataset
 from storage.nodes import NodeFile
+from storage.readers.datasets import Dataset
 
 
 @dataclass

@@ -29,10 +29,10 @@ from provenance.poseidon import from_words
 from provenance.record import Record, decode_record, encode_record
 from provenance.schema import Schema
 from provenance.tree import InclusionProof, verify_inclusion
-from storage.datasets import Dataset
 from storage.index_builder import IndexBuilder
 from storage.index_file import IndexFile
 from storage.nodes import NodeFile
+from storage.readers.datasets import Dataset
 
 
 class Opener:

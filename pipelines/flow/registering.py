@@ -26,7 +26,7 @@ from provenance.field import FieldElement
 from provenance.leaves import LeafMaker
 from provenance.schema import Schema
 from storage.atomic import create_atomic, read_bounded
-from storage.datasets import Dataset
+from storage.readers.datasets import Dataset
 
 MAX_SOURCES: Final = 2**28
 

@@ -19,7 +19,7 @@ from provenance.exclusion import record_keys
 from provenance.exclusion_arrays import exact_keys
 from provenance.leaves import LeafMaker, Leaves
 from provenance.tree import ChunkTree, Words, chunk_tree
-from storage.datasets import Dataset, Source
+from storage.readers.datasets import Dataset, Source
 
 EXACT: Final = "exact/1"
 RANGE: Final = 2**17

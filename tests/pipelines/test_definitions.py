@@ -21,7 +21,7 @@ from pipelines.resources import HomeResource
 from pipelines.running import attest_versions, prepare_dagster
 from pipelines.watching import Watched
 from provenance.errors import UnavailableError
-from storage.datasets import open_dataset
+from storage.readers.datasets import open_dataset
 from tests.pipelines.conftest import Repository
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

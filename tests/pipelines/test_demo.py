@@ -22,7 +22,7 @@ from provenance.errors import UnavailableError
 from provenance.features import digits
 from provenance.findings import Level
 from provenance.replay import Logistic
-from storage.datasets import from_stream, open_dataset
+from storage.readers.datasets import from_stream, open_dataset
 from tests.pipelines.flow.conftest import table as small
 
 ROOT: Final = Path(__file__).parents[2]

@@ -134,7 +134,8 @@ import os, shutil, signal, sys
 from pathlib import Path
 from typer.testing import CliRunner
 from pipelines.cli.app import app
-import pipelines.flow.registering, pipelines.flow.looking, storage.delimited, storage.datasets
+import pipelines.flow.registering, pipelines.flow.looking
+import storage.readers.delimited, storage.readers.datasets
 
 WATCHED = ("open", "os.rename", "os.link", "os.mkdir", "os.remove", "sqlite3.connect")
 WORDS = ["dataset", "register", "table.csv", "--name", "people", "--version", "v1",

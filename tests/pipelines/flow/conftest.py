@@ -11,7 +11,7 @@ from pipelines.flow.registering import Request, register
 from pipelines.flow.working import IndexRequest
 from pipelines.flow.workspace import Workspace
 from provenance.features import FeatureField, FeatureSpec
-from storage.datasets import Dataset, from_stream
+from storage.readers.datasets import Dataset, from_stream
 
 SPEC = FeatureSpec((FeatureField("a", 0), FeatureField("b", 0)), FeatureField("label", 0))
 INDEXES = (IndexRequest("exact/1"), IndexRequest("text-nfkc-casefold/1", "name"))

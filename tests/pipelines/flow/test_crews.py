@@ -30,7 +30,7 @@ from provenance.dataset import DatasetCommitment
 from provenance.errors import MalformedError, UnavailableError
 from provenance.leaf import DatasetKey
 from provenance.leaves import LeafMaker
-from storage.datasets import open_dataset
+from storage.readers.datasets import open_dataset
 
 KEY = DatasetKey(bytes(range(32)))
 INDEXES = (IndexRequest("exact/1"), IndexRequest("text-nfkc-casefold/1", "name"))

@@ -23,7 +23,7 @@ from provenance.errors import MalformedError, UnavailableError, VerificationErro
 from provenance.findings import Finding, Level, Outcome, Verdict
 from provenance.policy import Policy, Requirement
 from provenance.training import Run
-from storage.datasets import Dataset, from_stream
+from storage.readers.datasets import Dataset, from_stream
 
 SECOND = 10**9
 SAMPLES = 2

@@ -10,7 +10,7 @@ from pipelines.flow.publishing import publish
 from pipelines.flow.recording import EXTERNAL, Run
 from pipelines.flow.registering import Request, register
 from pipelines.flow.workspace import Workspace
-from storage.datasets import from_stream
+from storage.readers.datasets import from_stream
 
 
 def table(rows: int) -> object:

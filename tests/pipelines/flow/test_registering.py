@@ -20,7 +20,7 @@ from pipelines.flow.workspace import Workspace
 from provenance.errors import MalformedError, UnavailableError
 from provenance.features import FeatureField, FeatureSpec
 from provenance.schema import Field, Schema, String
-from storage.datasets import Options, from_stream, open_dataset
+from storage.readers.datasets import Options, from_stream, open_dataset
 from tests.pipelines.flow.conftest import INDEXES, SPEC, table
 
 Add = Callable[[str, int], Version]

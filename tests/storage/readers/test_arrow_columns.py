@@ -18,10 +18,10 @@ from provenance.encode_columns import Patience, encode_table
 from provenance.encoding import encoder
 from provenance.errors import MalformedError
 from provenance.record import Decimal, Field, Int, Schema, String, Timestamp
-from storage.arrow import logical_schema, records, values
-from storage.arrow_columns import columns, encode
+from storage.readers.arrow import logical_schema, records, values
+from storage.readers.arrow_columns import columns, encode
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DAY = 86_400
 number = decimal.Decimal
 Made = tuple[Any, st.SearchStrategy[Any]]
@@ -469,16 +469,16 @@ import sys
 sys.modules["numba"] = None
 import pyarrow as pa
 from provenance.encode_columns import Patience
-from storage.arrow import logical_schema
-from storage.arrow_columns import encode
+from storage.readers.arrow import logical_schema
+from storage.readers.arrow_columns import encode
 batch = pa.record_batch({"x": pa.array([1, None])})
 print(encode(batch, logical_schema(batch.schema), Patience(0)).data.tobytes().hex())
 """
 LAZY = """
 import sys
 import pyarrow as pa
-from storage.arrow import logical_schema
-from storage.arrow_columns import encode
+from storage.readers.arrow import logical_schema
+from storage.readers.arrow_columns import encode
 batch = pa.record_batch({"x": pa.array([1, None])})
 encode(batch, logical_schema(batch.schema))
 print("numba" in sys.modules)

@@ -6,10 +6,10 @@ from typing import Protocol
 
 from provenance.batch import Batch
 from provenance.record import Record, Schema
-from storage.batches import Slice
-from storage.digests import Digests, SourceFile
-from storage.files import File
-from storage.reading import fail
+from storage.readers.batches import Slice
+from storage.readers.digests import Digests, SourceFile
+from storage.readers.files import File
+from storage.readers.reading import fail
 
 
 class Records(Protocol):

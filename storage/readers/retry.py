@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from provenance.errors import UnavailableError
-from storage.reading import first_line
+from storage.readers.reading import first_line
 
 T = TypeVar("T")
 

@@ -20,10 +20,10 @@ import pyarrow as pa
 from pyarrow import fs
 
 from provenance.errors import MalformedError
-from storage.files import File, changed
-from storage.order import chosen, is_hidden
-from storage.reading import fail, reading
-from storage.retry import Retry
+from storage.readers.files import File, changed
+from storage.readers.order import chosen, is_hidden
+from storage.readers.reading import fail, reading
+from storage.readers.retry import Retry
 
 REMEDY: Final = "check the URL"
 THREADS: Final = 16

@@ -14,10 +14,10 @@ from typing import Final
 from provenance.batch import Encoded
 from provenance.encoding import MAX_SIZE
 from provenance.record import Bytes, Field, Record, Schema, String
-from storage.batches import BYTES, RECORDS
-from storage.digests import Digests
-from storage.files import File, LocalFile
-from storage.reading import fail, reading
+from storage.readers.batches import BYTES, RECORDS
+from storage.readers.digests import Digests
+from storage.readers.files import File, LocalFile
+from storage.readers.reading import fail, reading
 
 SCHEMA: Final = Schema.of(Field("bytes", Bytes()), Field("path", String()))
 THREADS: Final = 16

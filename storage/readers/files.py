@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 from provenance.errors import MalformedError
-from storage.order import find_files
-from storage.reading import fail, reading
+from storage.readers.order import find_files
+from storage.readers.reading import fail, reading
 
 
 class Opened(Protocol):

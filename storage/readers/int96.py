@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from storage.arrow import Column, values
-from storage.reading import fail
+from storage.readers.arrow import Column, values
+from storage.readers.reading import fail
 
 REMEDY: Final = "write it as an INT64 timestamp"
 SAFE_SECONDS: Final = (2**63 - 1) // 10**9 - 1

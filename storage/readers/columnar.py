@@ -14,12 +14,12 @@ import pyarrow as pa
 from provenance.batch import Batch, Encoded
 from provenance.errors import MalformedError
 from provenance.record import Record, Schema
-from storage.arrow import logical_schema, records
-from storage.arrow_columns import encode
-from storage.batches import between, paced
-from storage.files import File, LocalFile
-from storage.fitting import differs, fits
-from storage.reading import fail, first_line, read_errors, reading
+from storage.readers.arrow import logical_schema, records
+from storage.readers.arrow_columns import encode
+from storage.readers.batches import between, paced
+from storage.readers.files import File, LocalFile
+from storage.readers.fitting import differs, fits
+from storage.readers.reading import fail, first_line, read_errors, reading
 
 STREAM: Final = "hand over a table with plain columns"
 

@@ -15,10 +15,10 @@ from provenance.batch import Batch, Rows
 from provenance.encoding import Value
 from provenance.errors import MalformedError
 from provenance.record import Bytes, Field, Record, Schema, String
-from storage.batches import BYTES, RECORDS, between
-from storage.files import File
-from storage.reading import fail, reading
-from storage.tar import Archive, opened
+from storage.readers.batches import BYTES, RECORDS, between
+from storage.readers.files import File
+from storage.readers.reading import fail, reading
+from storage.readers.tar import Archive, opened
 
 KEY: Final = "__key__"
 REMEDY: Final = "pack the samples anew"

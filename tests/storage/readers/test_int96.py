@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from provenance.errors import MalformedError
-from storage.datasets import from_stream, open_dataset
-from storage.int96 import exact
+from storage.readers.datasets import from_stream, open_dataset
+from storage.readers.int96 import exact
 
 YEAR_1500 = -14_831_769_600 * 10**6
 YEAR_3000 = 32_503_680_000 * 10**6

@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from storage import batches
-from storage.files import Opened
-from storage.reading import fail
+from storage.readers import batches
+from storage.readers.files import Opened
+from storage.readers.reading import fail
 
 MAX_LINE: Final = 64 * 2**20
 BLOCK: Final = 2**20

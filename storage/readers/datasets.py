@@ -20,17 +20,17 @@ from typing import Final, Protocol
 
 from provenance.errors import MalformedError, UnavailableError
 from provenance.record import Schema
-from storage.delimited import delimited
-from storage.digests import Digests, SourceFile
-from storage.files import File, Local, LocalFile, Store
-from storage.fitting import differs
-from storage.folder import THREADS, FolderSource
-from storage.jsonlines import JsonLinesSource
-from storage.order import GIVEN, NATURAL, natural_key
-from storage.reading import fail
-from storage.retry import PATIENT, Retry
-from storage.sources import Dataset, Guarded, Records, Source
-from storage.webdataset import ShardSource, shard_schema
+from storage.readers.delimited import delimited
+from storage.readers.digests import Digests, SourceFile
+from storage.readers.files import File, Local, LocalFile, Store
+from storage.readers.fitting import differs
+from storage.readers.folder import THREADS, FolderSource
+from storage.readers.jsonlines import JsonLinesSource
+from storage.readers.order import GIVEN, NATURAL, natural_key
+from storage.readers.reading import fail
+from storage.readers.retry import PATIENT, Retry
+from storage.readers.sources import Dataset, Guarded, Records, Source
+from storage.readers.webdataset import ShardSource, shard_schema
 
 __all__ = [
     "Dataset",
@@ -226,7 +226,7 @@ def _rows(file: File, form: str | None, schema: Schema | None, options: Options)
 def _needing_pyarrow(name: str) -> ModuleType:
     """Return a module of storage whose pyarrow is neither installed nor needed everywhere."""
     try:
-        return import_module(f"storage.{name}")
+        return import_module(f"storage.readers.{name}")
     except ModuleNotFoundError as error:
         raise UnavailableError(
             f"{error.name} is not installed; install rootline-provenance[data]"

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from provenance.errors import MalformedError, ProvenanceError, UnavailableError
 from provenance.record import Bool, Field, Float64, Int, List, Map, Schema, String, Struct
-from storage import folder, order, text
-from storage.datasets import Dataset, Options, from_stream, open_dataset
-from storage.order import find_files
-from storage.reading import reading
+from storage.readers import folder, order, text
+from storage.readers.datasets import Dataset, Options, from_stream, open_dataset
+from storage.readers.order import find_files
+from storage.readers.reading import reading
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 XY = Schema.of(Field("x", Int()), Field("y", String()))
 
 
@@ -424,7 +424,7 @@ sys.modules["pyarrow"] = None
 from pathlib import Path
 from provenance.errors import UnavailableError
 from provenance.record import Field, Int, Schema
-from storage.datasets import open_dataset
+from storage.readers.datasets import open_dataset
 schema = Schema.of(Field("x", Int()))
 assert list(open_dataset(Path({str(path)!r}), schema=schema).records()) == [{{"x": 1}}]
 try:

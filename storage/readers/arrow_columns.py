@@ -51,8 +51,8 @@ from provenance.record import (
     UInt,
 )
 from provenance.schema import type_name
-from storage.arrow import Column as Array
-from storage.arrow import as_lists, is_list, records
+from storage.readers.arrow import Column as Array
+from storage.readers.arrow import as_lists, is_list, records
 
 _patience: Final = Patience()
 PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}

@@ -25,7 +25,7 @@ from provenance.record import (
     Struct,
     UInt,
 )
-from storage.scalars import NON_FINITE, Parse, scalar
+from storage.readers.scalars import NON_FINITE, Parse, scalar
 
 
 class Number(str):

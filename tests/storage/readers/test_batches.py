@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from provenance.batch import Rows
 from provenance.encoding import encoder
 from provenance.record import Bytes, Field, Int, Record, Schema, String
-from storage.batches import BYTES, RECORDS, between, paced
-from storage.datasets import Dataset, Source, from_stream, open_dataset
+from storage.readers.batches import BYTES, RECORDS, between, paced
+from storage.readers.datasets import Dataset, Source, from_stream, open_dataset
 
 COUNT = 36_000
 SCHEMA = Schema.of(Field("n", Int()), Field("t", String()))

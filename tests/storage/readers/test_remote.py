@@ -23,13 +23,13 @@ from pyarrow import fs
 
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.record import Field, Int, Schema, String
-from storage.datasets import Options, open_dataset
-from storage.digests import Digests
-from storage.ipc import ipc
-from storage.jsonlines import JsonLinesSource
-from storage.parquet import parquet as parquet_records
-from storage.remote import RemoteFile, RemoteStore
-from storage.retry import Retry
+from storage.readers.datasets import Options, open_dataset
+from storage.readers.digests import Digests
+from storage.readers.ipc import ipc
+from storage.readers.jsonlines import JsonLinesSource
+from storage.readers.parquet import parquet as parquet_records
+from storage.readers.remote import RemoteFile, RemoteStore
+from storage.readers.retry import Retry
 
 SCHEMA = Schema.of(Field("x", Int()), Field("y", String()))
 TABLE = pa.table({"x": list(range(5000)), "y": [str(n) for n in range(5000)]})

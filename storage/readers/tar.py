@@ -16,8 +16,8 @@ from typing import BinaryIO, Final, Protocol, cast
 
 from provenance.encoding import MAX_SIZE
 from provenance.errors import MalformedError, UnavailableError
-from storage.files import File
-from storage.reading import fail
+from storage.readers.files import File
+from storage.readers.reading import fail
 
 BLOCK: Final = tarfile.BLOCKSIZE
 MAX_HEADER: Final = 2**20

@@ -18,11 +18,11 @@ from provenance.batch import Batch, Encoded
 from provenance.encoding import Value, encoder
 from provenance.errors import MalformedError
 from provenance.record import Record, Schema
-from storage.batches import BYTES, RECORDS, between
-from storage.files import File, Opened
-from storage.reading import fail, reading
-from storage.scalars import Parse, scalar
-from storage.text import MAX_LINE, read_lines
+from storage.readers.batches import BYTES, RECORDS, between
+from storage.readers.files import File, Opened
+from storage.readers.reading import fail, reading
+from storage.readers.scalars import Parse, scalar
+from storage.readers.text import MAX_LINE, read_lines
 
 REMEDY: Final = "correct the file, or the declared schema"
 CELLS: Final = 2**17

@@ -21,11 +21,11 @@ from provenance.batch import Batch, Encoded
 from provenance.encoding import encoder
 from provenance.errors import MalformedError
 from provenance.record import Field, Record, Schema, String
-from storage.batches import between
-from storage.files import File
-from storage.json_values import Parsed, check_members, members, parse, reader, string, wrong
-from storage.reading import fail, reading
-from storage.text import Lines, decoded, read_lines
+from storage.readers.batches import between
+from storage.readers.files import File
+from storage.readers.json_values import Parsed, check_members, members, parse, reader, string, wrong
+from storage.readers.reading import fail, reading
+from storage.readers.text import Lines, decoded, read_lines
 
 REMEDY: Final = "correct the file, or the declared schema"
 FIELD: Final = "x"

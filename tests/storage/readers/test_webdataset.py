@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from provenance.errors import MalformedError, ProvenanceError, UnavailableError
 from provenance.record import Bytes, Field, Int, Schema, String, encode_record
-from storage import tar
-from storage.datasets import Options, open_dataset
-from storage.tar import BLOCK
+from storage.readers import tar
+from storage.readers.datasets import Options, open_dataset
+from storage.readers.tar import BLOCK
 
 Members = Iterable[tuple[str, bytes]]
 SAMPLES: list[tuple[str, bytes]] = [

@@ -10,9 +10,9 @@ from typing import Final
 import pyarrow as pa
 
 from provenance.record import Schema
-from storage.columnar import ColumnarSource, Found, as_native, columnar
-from storage.files import File, LocalFile
-from storage.reading import fail
+from storage.readers.columnar import ColumnarSource, Found, as_native, columnar
+from storage.readers.files import File, LocalFile
+from storage.readers.reading import fail
 
 REMEDY: Final = "write the Arrow file anew"
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from provenance.encoding import encoder
 from provenance.errors import MalformedError, VerificationError
 from provenance.record import Field, Int, Schema
-from storage.datasets import Dataset, Options, open_dataset
-from storage.digests import Digests
-from storage.files import LocalFile, Opened
+from storage.readers.datasets import Dataset, Options, open_dataset
+from storage.readers.digests import Digests
+from storage.readers.files import LocalFile, Opened
 
 SCHEMA = Schema.of(Field("x", Int()))
 

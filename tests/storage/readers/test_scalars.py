@@ -30,7 +30,7 @@ from provenance.record import (
     Timestamp,
     UInt,
 )
-from storage.scalars import float32, float64, scalar
+from storage.readers.scalars import float32, float64, scalar
 
 SECOND = 10**9
 

@@ -26,7 +26,7 @@ from provenance.record import (
     Timestamp,
     UInt,
 )
-from storage.arrow import logical_schema, logical_type, records, values
+from storage.readers.arrow import logical_schema, logical_type, records, values
 
 INTS: list[Any] = [pa.int8(), pa.int16(), pa.int32(), pa.int64()]
 UINTS: list[Any] = [pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()]

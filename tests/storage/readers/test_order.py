@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.order import natural_key
+from storage.readers.order import natural_key
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors/record.json").read_text())
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors/record.json").read_text())
 
 
 @pytest.mark.parametrize("case", VECTORS["orders"], ids=lambda case: case["name"])

@@ -36,7 +36,7 @@ from provenance.record import (
     Value,
     encode_record,
 )
-from storage.datasets import Dataset, Options, from_stream, open_dataset
+from storage.readers.datasets import Dataset, Options, from_stream, open_dataset
 
 NULL = "\\N"
 COMPRESSIONS: tuple[Literal["none", "snappy", "zstd"], ...] = ("none", "snappy", "zstd")

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from provenance.record import Schema
-from storage.batches import paced
-from storage.columnar import ColumnarSource, Found, as_native, columnar
-from storage.files import File, LocalFile
-from storage.int96 import exact, int96_columns
+from storage.readers.batches import paced
+from storage.readers.columnar import ColumnarSource, Found, as_native, columnar
+from storage.readers.files import File, LocalFile
+from storage.readers.int96 import exact, int96_columns
 
 REMEDY: Final = "write the Parquet file anew"
 FIRST: Final = 256

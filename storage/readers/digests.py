@@ -13,8 +13,8 @@ from typing import Final
 
 from provenance.errors import VerificationError
 from provenance.field import Digest
-from storage.files import File
-from storage.reading import reading
+from storage.readers.files import File
+from storage.readers.reading import reading
 
 BLOCK: Final = 2**22
 
