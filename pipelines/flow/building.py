@@ -104,6 +104,7 @@ def build(
         draft = stack.enter_context(Draft.open(folder, job))
         known = _known(space, earlier, rules)
         files = stack.enter_context(_digested(dataset))
+        names = _names(dataset, files) if known.parts and not indexes else {}
 
         def absorb(run: Worked) -> None:
             for index, (keys, without) in zip(indexes, run.keys, strict=True):
@@ -114,7 +115,6 @@ def build(
         def reuse(source: Source) -> Iterator[tuple[Part, Words]]:
             if indexes:  # their keys come from the records
                 return
-            names = _names(dataset, files) if known.parts else {}
             for part, words in _parts(source, names, known, draft.earlier):
                 stage.advance(part.count)
                 yield part, words
