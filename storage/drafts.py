@@ -199,8 +199,8 @@ class Draft:
             file.writelines(line(_renamed(each, sources)) for each in self._entries)
         complete_inner(self._inner, table, root)
         draft, inner, log = (self.folder / f"{self.job}{each}" for each in (DRAFT, NODES, LOG))
+        publish(self._file, draft, path)  # first: it needs no inner nodes
         publish(self._inner, inner, path.with_suffix(INNER))
-        publish(self._file, draft, path)
         for left in (log, *map(_earlier, (log, draft, inner))):
             left.unlink(missing_ok=True)
         return NodeFile.open(path)

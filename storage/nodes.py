@@ -156,7 +156,7 @@ class NodeFile:
             MalformedError: There is no such record, or what is read is no field element.
         """
         if not len(self.inner):
-            return prove_inclusion(self.leaves_of(chunk), position, self.chunks, chunk)
+            return self.prove_by_hashing(chunk, position)
         if not 0 <= chunk < len(self.chunks) or not 0 <= position < self.chunks[chunk].count:
             raise MalformedError(f"{self.path}: no record {position} in chunk {chunk}")
         count, depth = self.chunks[chunk].count, top_depth(len(self.chunks))
@@ -169,6 +169,10 @@ class NodeFile:
         top = (self.leaves[:0], self.inner[self._inner_starts[-1] :])
         above = _siblings(sibling_places(len(self.chunks), depth, chunk), *top)
         return InclusionProof(chunk, position, count, path, above)
+
+    def prove_by_hashing(self, chunk: int, position: int) -> InclusionProof:
+        """Return the same proof from the leaves alone; raises as `prove`."""
+        return prove_inclusion(self.leaves_of(chunk), position, self.chunks, chunk)
 
     def verify(self) -> None:
         """Recompute everything from the leaves.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -91,7 +92,9 @@ def _snapshot(home: "Home", path: Path, revision: str) -> Path:
     inside = path.absolute().resolve().relative_to(top.resolve()).as_posix()
     source = DvcSource(top, inside, revision)
     make_folder(home.cache / "revisions")
-    folder = home.cache / "revisions" / f"{source.commit}-{inside.replace('/', '_')[-80:]}"
+    folder = (
+        home.cache / "revisions" / f"{source.commit}-{sha256(inside.encode()).hexdigest()[:32]}"
+    )
     if folder.is_dir():
         return folder / Path(inside).name
     return source.snapshot(folder, home.cache / "dvc")

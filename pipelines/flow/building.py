@@ -27,7 +27,6 @@ from provenance.schema import Schema
 from provenance.tree import Chunk, Words, record_root
 from storage.drafts import NOTHING, Draft, Known, of_version
 from storage.index_builder import IndexBuilder
-from storage.lock import locked
 from storage.nodes import NodeFile, write_nodes
 from storage.parts import Part
 from storage.readers.datasets import Dataset, Source, SourceFile
@@ -35,8 +34,6 @@ from storage.readers.datasets import Dataset, Source, SourceFile
 EXACT: Final = "exact/1"
 BATCH: Final = 1024
 CORES: Final = len(os.sched_getaffinity(0))
-WAIT: Final = 24 * 3600.0
-"""Seconds that a commit waits for another one of the same dataset."""
 
 
 Reopen = Callable[[], Dataset]
@@ -74,7 +71,7 @@ def build(
 ) -> tuple[NodeFile, tuple[IndexEntry, ...]]:
     """Return the node file of a dataset's records, and its indexes, once they lie in the home.
 
-    Another commit of the same dataset is waited for.
+    The caller holds the lock of the dataset's commits.
 
     Args:
         space: The home.
@@ -92,7 +89,6 @@ def build(
     rules, folder = rules_of(maker), space.home.nodes
     job = f"{name}-{rules}"
     with ExitStack() as stack:
-        stack.enter_context(locked(folder / f"{name}.lock", wait=WAIT))
         hands = stack.enter_context(space.crew.hired())
         stage = stack.enter_context(space.progress.stage(f"commit {name}", dataset.count()))
         indexes = [

@@ -10,6 +10,7 @@ What is worked out is the same, to the byte. Tasks of a machine that dies are do
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -80,6 +81,11 @@ class Crew:
             pool = ThreadPoolExecutor(count, thread_name_prefix="commit")
         try:
             yield Hands(pool, 2 * count, self.kind != "threads")
+        except BrokenProcessPool as error:
+            words = (
+                "a worker process was killed, perhaps for want of memory: run it again, it goes on"
+            )
+            raise UnavailableError(words) from error
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -7,6 +7,7 @@ posts nothing twice; other records under a version that is taken are refused.
 import dataclasses
 import secrets
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -26,9 +27,12 @@ from provenance.field import FieldElement
 from provenance.leaves import LeafMaker
 from provenance.schema import Schema
 from storage.atomic import create_atomic, read_bounded
+from storage.lock import locked
 from storage.readers.datasets import Dataset
 
 MAX_SOURCES: Final = 2**28
+WAIT: Final = 24 * 3600.0
+"""Seconds that a commit waits for another one of the same dataset."""
 
 
 class Described(Protocol):
@@ -68,7 +72,14 @@ def register(
         MalformedError: A record cannot be committed exactly, or the version is taken by others.
         UnavailableError: A file could not be read, or the disk is full.
     """
-    return sign(space, commit(space, dataset, request, reopen))
+    _check(request, dataset.schema)
+    with one_at_a_time(space, request.name):
+        return sign(space, _committed(space, dataset, request, reopen))
+
+
+def one_at_a_time(space: Workspace, name: str) -> AbstractContextManager[None]:
+    """Hold the lock of a dataset's commits; another one is waited for."""
+    return locked(space.home.nodes / f"{name}.lock", wait=WAIT)
 
 
 def commit(
@@ -76,7 +87,8 @@ def commit(
 ) -> DatasetCommitment:
     """Return the commitment to a dataset's records, once its node file lies in the home.
 
-    A version that is registered already gives its commitment again, if the records are the same.
+    Another commit of the same dataset is waited for. A version that is registered already gives its
+    commitment again, if the records are the same.
     Workers outside this process read for themselves if `reopen` opens the same dataset there.
 
     Raises:
@@ -84,6 +96,14 @@ def commit(
         UnavailableError: A file could not be read, or the disk is full.
     """
     _check(request, dataset.schema)
+    with one_at_a_time(space, request.name):
+        return _committed(space, dataset, request, reopen)
+
+
+def _committed(
+    space: Workspace, dataset: Dataset, request: Request, reopen: Reopen | None
+) -> DatasetCommitment:
+    issuer = space.issuer.public_key.key_id  # a wrong passphrase is told before the work
     earlier = versions(space, request.name)
     key = space.secrets.create(request.name, space.passphrase)
     maker = LeafMaker(dataset.schema, key, request.features)
@@ -94,7 +114,7 @@ def commit(
         return _as_requested(taken, request)
     sources = _sources(space, nodes.root, dataset)
     return DatasetCommitment(
-        issuer=space.issuer.public_key.key_id,
+        issuer=issuer,
         log=log_id(space),
         name=request.name,
         version=request.version,
@@ -148,8 +168,12 @@ def _check(request: Request, schema: Schema) -> None:
 
 
 def _sources(space: Workspace, root: FieldElement, dataset: Dataset) -> bytes:
-    """Return the list of sources, stored under the root; a list made before keeps its salt."""
-    path = space.home.nodes / f"{root.hex}.sources.json"
+    """Return the list of sources, stored in the home; the same list made before keeps its salt.
+
+    Its name tells the root and the list apart: other files may hold the same records.
+    """
+    tag = document_digest(sources_document(dataset.files, bytes(32))).hex()[:16]
+    path = space.home.nodes / f"{root.hex}.{tag}.sources.json"
     if not path.exists():
         document = sources_document(dataset.files, secrets.token_bytes(32))
         create_atomic(path, document, 0o600)

@@ -105,9 +105,10 @@ def work_range(orders: Orders, span: Range) -> Worked:
         MalformedError: A record that cannot be committed exactly, or the file is another one.
         UnavailableError: The file could not be read.
     """
-    source = span.open().sources[span.source]
-    if source.identity != span.identity:
-        raise MalformedError(f"{source.name}: another file than the driver's; register again")
+    sources = span.open().sources
+    source = sources[span.source] if span.source < len(sources) else None
+    if source is None or source.identity != span.identity or source.schema != orders.maker.schema:
+        raise MalformedError(f"{span.identity}: a worker finds another file there; register again")
     parts = [work_batch(orders, batch) for batch in source.batches(span.start, span.stop)]
     return join(parts, len(orders.indexes))
 

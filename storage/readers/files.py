@@ -106,7 +106,8 @@ class Store(Protocol):
 
 Stamp = tuple[int, int, int, int]
 """Inode, size, and times of the last change of a file's bytes and of anything about it, in
-nanoseconds. The last can be set by nobody, so bytes put back in place do not pass."""
+nanoseconds. The last can be set by nobody, so bytes put back in place do not pass; what
+a process writes through a mapping into memory may pass, if the file is mapped already."""
 
 
 @dataclass(frozen=True, slots=True)

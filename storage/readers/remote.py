@@ -10,6 +10,7 @@ size, ETag and version; AWS's own repetitions are switched off, or both would mu
 
 import os
 import posixpath
+import secrets
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -110,6 +111,7 @@ class RemoteFile:
         size: Its length in bytes.
         stamp: Size, time of modification in nanoseconds, and ETag and version if it has any.
         store: Where it is.
+        once: Drawn at random where the stamp tells no change: such an object is never the same.
     """
 
     path: str
@@ -117,6 +119,7 @@ class RemoteFile:
     size: int
     stamp: str
     store: RemoteStore = field(repr=False)
+    once: str = ""
 
     @classmethod
     def of(cls, store: RemoteStore, root: str, path: str) -> Self:
@@ -128,12 +131,13 @@ class RemoteFile:
         """
         name = f"{store.scheme}{posixpath.join(root, path)}"
         size, stamp = _stamp(store, name)
-        return cls(path, name, size, stamp, store)
+        once = "" if _tells(size, stamp) else f" {secrets.token_hex(8)}"
+        return cls(path, name, size, stamp, store, once)
 
     @property
     def identity(self) -> str:
-        """URL and stamp."""
-        return f"{self.name} {self.stamp}"
+        """URL and stamp; another one each time it is opened, where the store tells only sizes."""
+        return f"{self.name} {self.stamp}{self.once}"
 
     def open(self) -> "Ranges":
         """Return the object, to be read range by range."""
@@ -171,6 +175,11 @@ def _stamp(store: RemoteStore, name: str) -> tuple[int, str]:
         told = _metadata(opened)
     marks = [told.get(word, "") for word in ("ETag", "VersionId")]
     return info.size, " ".join([str(info.size), str(info.mtime_ns), *filter(None, marks)])
+
+
+def _tells(size: int, stamp: str) -> bool:
+    """Return whether a stamp says more than the size: without it, nothing shows a change."""
+    return stamp != f"{size} None"
 
 
 def _metadata(opened: pa.NativeFile) -> dict[str, str]:

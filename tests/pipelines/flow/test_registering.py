@@ -1,12 +1,15 @@
 """Registering: the same again is found again, and what is taken stays."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.flow.catalogue import Version, attestations, find_version, nodes_of, versions
+from pipelines.flow.opening import open_records
 from pipelines.flow.queueing import waiting
 from pipelines.flow.registering import (
     Request,
@@ -19,6 +22,7 @@ from pipelines.flow.working import IndexRequest
 from pipelines.flow.workspace import Workspace
 from provenance.errors import MalformedError, UnavailableError
 from provenance.features import FeatureField, FeatureSpec
+from provenance.opening import verify_opening
 from provenance.schema import Field, Schema, String
 from storage.readers.datasets import Options, from_stream, open_dataset
 from tests.pipelines.flow.conftest import INDEXES, SPEC, table
@@ -158,3 +162,44 @@ def test_the_same_file_read_in_another_way_is_read_anew(space: Workspace, tmp_pa
     assert len(roots) == 2
     later = from_stream(pa.table({"x": [None, "b"]}))
     assert register(space, later, Request("cells", "4")).commitment.root in roots
+
+
+def test_each_version_names_the_files_that_it_was_read_from(
+    space: Workspace, tmp_path: Path
+) -> None:
+    for name, size in (("a", 1), ("b", 2)):
+        pq.write_table(pa.table({"x": [1, 2]}), tmp_path / f"{name}.parquet", row_group_size=size)
+    first, second = (
+        register(space, open_dataset(tmp_path / f"{name}.parquet"), Request("rows", name))
+        for name in "ab"
+    )
+    again = register(space, open_dataset(tmp_path / "a.parquet"), Request("rows", "c"))
+    assert first.commitment.root == second.commitment.root == again.commitment.root
+    assert first.commitment.sources != second.commitment.sources
+    assert first.commitment.sources == again.commitment.sources
+
+
+def test_of_two_commits_at_once_one_waits_and_both_are_registered(
+    space: Workspace, tmp_path: Path
+) -> None:
+    for number in range(3):
+        pq.write_table(pa.table({"x": [number]}), tmp_path / f"{number}.parquet")
+
+    def commit_one(number: int) -> Version:
+        dataset = open_dataset(tmp_path / f"{number}.parquet")
+        return register(space, dataset, Request("rows", f"v{number}"))
+
+    with ThreadPoolExecutor(3) as pool:
+        made = {version.commitment.version for version in pool.map(commit_one, range(3))}
+    assert made == {version.commitment.version for version in versions(space, "rows")}
+
+
+def test_damaged_inner_nodes_cost_time_and_nothing_else(space: Workspace) -> None:
+    dataset = from_stream(pa.table({"x": list(range(50))}))
+    version = register(space, dataset, Request("rows", "1"))
+    path = nodes_of(space, version.commitment).path.with_suffix(".inner")
+    data = bytearray(path.read_bytes())
+    data[64:] = bytes(len(data) - 64)
+    path.write_bytes(data)
+    [opening] = open_records(space, version, dataset, [7])
+    assert verify_opening(opening, version.commitment) == {"x": 7}

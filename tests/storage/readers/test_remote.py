@@ -353,3 +353,10 @@ def test_each_wait_is_longer_until_it_comes(failures: int, waited: list[float]) 
 
     assert Retry((1.0, 2.0), waits.append)("s3://a/b", ask) == "here"
     assert waits == waited
+
+
+def test_an_object_of_which_only_the_size_is_told_is_never_taken_for_the_same() -> None:
+    _, first = flaky("t.arrow", 0)
+    _, second = flaky("t.arrow", 0)
+    assert first.stamp == second.stamp
+    assert first.identity != second.identity
