@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from provenance.field import Digest
 from provenance.poseidon import words_from_bytes
 from provenance.tree import ChunkTree, Words
-from storage.atomic import publish, replacing, told
+from storage.atomic import publish, replacing, sweep, told
 from storage.nodes import (
     HEADER,
     INNER,
@@ -146,6 +146,7 @@ class Draft:
             UnavailableError: The disk is full or the folder cannot be written.
         """
         files = [folder / f"{job}{suffix}" for suffix in (DRAFT, NODES, LOG)]
+        sweep(folder)
         with told(folder, "write to"):
             _set_aside(files)
             earlier = _read(*map(_earlier, files))

@@ -136,7 +136,7 @@ def test_a_range_is_worked_on_alike_wherever_it_is_opened(folder: Path) -> None:
 def test_another_file_than_the_drivers_is_refused(folder: Path) -> None:
     dataset = open_dataset(folder)
     span = Range(partial(open_dataset, folder), 0, dataset.sources[1].identity, 0, 10)
-    with pytest.raises(MalformedError, match=r"part-0\.parquet: another file"):
+    with pytest.raises(MalformedError, match=r"part-1\.parquet .*: a worker finds another file"):
         work_range(Orders(LeafMaker(dataset.schema, KEY)), span)
 
 
