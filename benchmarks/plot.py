@@ -2,7 +2,7 @@
 
     python -m benchmarks.plot slope.svg 100000:0.61:0.34 1000000:6.0:3.3 …
 
-Each argument is records, seconds on one core, seconds on two.
+Each argument is records, seconds on one core and, if they were measured, on two.
 """
 
 import math
@@ -16,7 +16,7 @@ NAMES = ("one core", "two cores")
 
 
 def drawn(points: Sequence[tuple[float, ...]]) -> str:
-    """Return the SVG of two lines over points of (records, seconds, seconds)."""
+    """Return the SVG of two lines over points of (records, seconds, seconds); the last may lack."""
     records = [math.log10(point[0]) for point in points]
     seconds = [math.log10(each) for point in points for each in point[1:]]
     low, high = math.floor(min(seconds)), math.ceil(max(seconds))
@@ -39,7 +39,7 @@ def drawn(points: Sequence[tuple[float, ...]]) -> str:
             f'<text x="{x:.1f}" y="{HEIGHT - EDGE + 20}" text-anchor="middle">{count:,.0f}</text>'
         )
     for line, (colour, name) in enumerate(zip(COLOURS, NAMES, strict=True), 1):
-        places = [place(point[0], point[line]) for point in points]
+        places = [place(point[0], point[line]) for point in points if len(point) > line]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
         parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in places]
