@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from circuits.membership import membership_onnx
+from circuits.statements.membership import membership_onnx
 from provenance.errors import MalformedError
 from provenance.field import Digest
 from provenance.proof import MEMBERSHIP

@@ -30,7 +30,7 @@ def list_all(json: AsJson = False) -> None:
 @group.command()
 def show(name: Name, json: AsJson = False) -> None:
     """Show a circuit's statement, its public values in order, its digests and its cost."""
-    from circuits.proving import estimate
+    from circuits.proving.membership import estimate
     from circuits.spec import circuit
 
     found, cost = circuit(name), estimate(name)
@@ -61,8 +61,8 @@ def derive(
 
     Works without a home, so that an auditor can compare it with the key that a proof names.
     """
-    from circuits.artifacts import ceremony_srs, derive_verifying_key, local_srs
-    from circuits.proving import estimate
+    from circuits.proving.artifacts import ceremony_srs, derive_verifying_key, local_srs
+    from circuits.proving.membership import estimate
     from circuits.spec import circuit
     from provenance.canonical import digest
 

@@ -64,7 +64,7 @@ def membership(
     json: AsJson = False,
 ) -> None:
     """Prove in zero knowledge that some record stands in a version; which one stays hidden."""
-    from circuits.proving import estimate
+    from circuits.proving.membership import estimate
     from pipelines.flow.catalogue import find_version
     from pipelines.flow.proving import CIRCUIT, proof_path, prove_membership
     from pipelines.flow.publishing import publish as post

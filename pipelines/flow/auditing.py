@@ -31,7 +31,7 @@ OWN: Final = "issuer of this home"
 
 def verifiers() -> Verifiers:
     """Return the verifiers that this installation has."""
-    from circuits.prover import EzklVerifier
+    from circuits.proving.prover import EzklVerifier
 
     celestia = CelestiaVerifier()
     provers: Mapping[str, ProofVerifier] = {"ezkl": EzklVerifier(Path(tempfile.gettempdir()))}

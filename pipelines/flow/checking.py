@@ -68,7 +68,7 @@ class Known:
     @classmethod
     def of_home(cls, space: Workspace) -> "Known":
         """Return what this home has signed."""
-        from circuits.artifacts import verifier_artifacts
+        from circuits.proving.artifacts import verifier_artifacts
 
         def artifacts(proof: Proof) -> Mapping[Digest, bytes]:
             return verifier_artifacts(proof, space.home.path)

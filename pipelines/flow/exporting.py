@@ -82,7 +82,7 @@ class Bundle:
 
     def add_proofs(self) -> None:
         """Add the proofs of all membership claims, with what verifies them."""
-        from circuits.artifacts import verifier_artifacts
+        from circuits.proving.artifacts import verifier_artifacts
 
         for item in attestations(self.space):
             if isinstance(item.commitment, MembershipClaim):

@@ -24,7 +24,7 @@ def prepare(space: Workspace, circuit: str = CIRCUIT) -> None:
     Raises:
         UnavailableError: The prover is not installed, ran out of time or memory.
     """
-    from circuits.artifacts import keys, local_srs
+    from circuits.proving.artifacts import keys, local_srs
     from circuits.spec import circuit as named
 
     chosen = named(circuit)
@@ -48,7 +48,7 @@ def prove_membership(
         MalformedError: No such record.
         UnavailableError: The prover is not installed, ran out of time or memory.
     """
-    from circuits.proving import prove_membership as prove
+    from circuits.proving.membership import prove_membership as prove
 
     commitment = version.commitment
     nodes = nodes_of(space, commitment)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from circuits.artifacts import Keys, keys, local_srs, object_path
-from circuits.prover import ProvingFiles
+from circuits.proving.artifacts import Keys, keys, local_srs, object_path
+from circuits.proving.prover import ProvingFiles
 from circuits.spec import circuit
 from tests.circuits.sample import NAME
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from circuits.membership import membership_witness
+from circuits.statements.membership import membership_witness
 from provenance.field import ORDER, FieldElement
 from provenance.leaf import blinded_index, blinded_leaf
 from provenance.poseidon import poseidon

@@ -9,9 +9,9 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
-from circuits.artifacts import verifier_artifacts
-from circuits.membership import membership_values
-from circuits.proving import prove_membership
+from circuits.proving.artifacts import verifier_artifacts
+from circuits.proving.membership import prove_membership
+from circuits.statements.membership import membership_values
 from provenance.field import ORDER, FieldElement
 from provenance.proof import MEMBERSHIP
 from tests.circuits.forgeries import forgeries

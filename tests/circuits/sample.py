@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from circuits.membership import membership_witness
+from circuits.statements.membership import membership_witness
 from provenance.field import FieldElement
 from provenance.leaf import blinded_index, blinded_leaf
 from provenance.proof import membership_depth, membership_public

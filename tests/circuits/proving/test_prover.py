@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
-from circuits import prover, worker
-from circuits.artifacts import Keys, verifier_artifacts
-from circuits.membership import membership_values
-from circuits.prover import EzklVerifier, ProvingFiles
+from circuits.proving import prover, worker
+from circuits.proving.artifacts import Keys, verifier_artifacts
+from circuits.proving.prover import EzklVerifier, ProvingFiles
+from circuits.proving.worker import LIMITS, Limits, scratch, silent
 from circuits.spec import circuit
-from circuits.worker import LIMITS, Limits, scratch, silent
+from circuits.statements.membership import membership_values
 from provenance import canonical
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.field import ORDER, ZERO, Digest, FieldElement

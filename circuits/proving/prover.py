@@ -1,8 +1,8 @@
 """ezkl, and nothing else imports it: keys, proofs and their verification, each in a child process.
 
 The first half runs in the caller's process and hands jobs to worker.py. The second half is what the
-child does with them (`python -m circuits.prover`): it alone calls ezkl. There ezkl's logger is set
-to WARNING before the first call, since below that it writes out the witness.
+child does with them (`python -m circuits.proving.prover`): it alone calls ezkl. There ezkl's logger
+is set to WARNING before the first call, since below that it writes out the witness.
 """
 
 import json
@@ -20,9 +20,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TextIO
 
-from circuits import worker
+from circuits.proving import worker
+from circuits.proving.worker import Limits, Progress, scratch
 from circuits.spec import CIRCUITS, Circuit
-from circuits.worker import Limits, Progress, scratch
 from provenance import canonical
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.field import Digest, FieldElement

@@ -31,8 +31,8 @@ from provenance.errors import UnavailableError
 Progress = Callable[[str], None]
 """Told the name of each stage as it begins."""
 
-ENTRY: Final = "circuits.prover"
-SOURCE: Final = Path(__file__).resolve().parent.parent
+ENTRY: Final = "circuits.proving.prover"
+SOURCE: Final = Path(__file__).resolve().parent.parent.parent
 OUT_OF_MEMORY: Final = (b"memory allocation of", b"MemoryError", b"Cannot allocate memory")
 
 

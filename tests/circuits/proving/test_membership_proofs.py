@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from circuits.artifacts import is_insecure, verifier_artifacts
-from circuits.prover import EzklVerifier
-from circuits.proving import estimate, prove_membership
+from circuits.proving.artifacts import is_insecure, verifier_artifacts
+from circuits.proving.membership import estimate, prove_membership
+from circuits.proving.prover import EzklVerifier
 from circuits.spec import CIRCUITS, circuit
 from provenance.errors import MalformedError, RootMismatchError, VerificationError
 from provenance.field import FieldElement

@@ -29,9 +29,9 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Final
 
-from circuits import prover
+from circuits.proving import prover
+from circuits.proving.worker import LIMITS, Limits, Progress, scratch, silent
 from circuits.spec import Circuit
-from circuits.worker import LIMITS, Limits, Progress, scratch, silent
 from provenance import canonical
 from provenance.canonical import Fields
 from provenance.errors import MalformedError, UnavailableError, VerificationError

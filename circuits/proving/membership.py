@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from circuits import artifacts, prover
-from circuits.artifacts import Srs
-from circuits.membership import membership_values, membership_witness
-from circuits.prover import ProvingFiles
+from circuits.proving import artifacts, prover
+from circuits.proving.artifacts import Srs
+from circuits.proving.prover import ProvingFiles
+from circuits.proving.worker import LIMITS, Limits, Progress, scratch, silent
 from circuits.spec import circuit
-from circuits.worker import LIMITS, Limits, Progress, scratch, silent
+from circuits.statements.membership import membership_values, membership_witness
 from provenance.errors import RootMismatchError
 from provenance.field import FieldElement
 from provenance.leaf import blinded_index, blinded_leaf

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from circuits import worker
-from circuits.worker import Limits, scratch
+from circuits.proving import worker
+from circuits.proving.worker import Limits, scratch
 from provenance.errors import UnavailableError
 
 SRS = {"step": "srs", "logrows": 4}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from circuits import artifacts
-from circuits.artifacts import (
+from circuits.proving import artifacts
+from circuits.proving.artifacts import (
     CEREMONY,
     CUT_BYTES,
     Keys,
@@ -20,8 +20,8 @@ from circuits.artifacts import (
     object_path,
     verifier_artifacts,
 )
+from circuits.proving.worker import Limits
 from circuits.spec import CIRCUITS, circuit
-from circuits.worker import Limits
 from provenance import canonical
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.field import Digest

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuits.evaluate import evaluate
-from circuits.membership import membership_onnx, membership_values, membership_witness
+from circuits.statements.membership import membership_onnx, membership_values, membership_witness
 from provenance.chunk import CHUNK
 from provenance.errors import MalformedError
 from provenance.field import ORDER, FieldElement

@@ -1,0 +1,1 @@
+"""Circuits: what is proved, each with its statement, its witness and a twin in plain Python."""
