@@ -6,20 +6,28 @@
 
 describes four products, made of eight private values, all four public. Every tensor is a matrix
 (rows, lanes); its entries are field elements and ezkl computes modulo r, whatever ONNX says of
-floats. What is easy to get wrong lives here:
+floats. A private value that follows from others is a *hint*: an honest prover computes it
+(solve.py), and nothing is known of it until constrained.
+
+Results leave in one of two ways, not both: `publish` makes entries public one by one; `commit`
+makes public the hash of a row (`provenance.poseidon.ezkl_sponge`), a row each time.
+
+What is easy to get wrong lives here:
 
 - An ONNX literal is a float32, exact to 24 bits. A field constant is put together from 11 literals
   of 24 bits and the powers of 2**24, which grow from the private value `one`. `one` is the last
   public value, and whoever verifies checks that it is 1.
 - A literal may be used once only, or ezkl demands that it be a bit. The front end shares equal
   literals and repeats a product whose result is sliced, so every literal is multiplied at once by
-  something private, equal ones are refused, and only the result is handed out.
+  something private, equal constants are made once, and only the result is handed out.
 - The front end splits a product with a concatenation into many small ones, at several times the
   cost. A true reshape or transposition between them stops it: `stack` and `interleave` have one.
 - Until keys are made, ezkl counts a slice of a private value or of a product as new cells.
+- The front end drops what leads to no output, lookups too: whoever looks up uses the result.
+- A lookup that fails makes ezkl's `prove` hang for ever: evaluate.py and `mock` come first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -34,6 +42,7 @@ LIMBS: Final = 11
 """Limbs that hold any field element; a twelfth, always 0, fills the square that is transposed."""
 _LIMB_ORDER: Final = (0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11)
 ONE: Final = "one"
+HINT: Final = "Hint"
 PUBLIC: Final = "public"
 OPSET: Final = 13
 IR_VERSION: Final = 8
@@ -41,9 +50,14 @@ NO_ONNX: Final = "onnx is not installed: pip install 'rootline-provenance[zk]'"
 _ATTRIBUTES: Final[dict[str, dict[str, Any]]] = {
     "Concat": {"axis": 1},
     "Transpose": {"perm": [1, 0]},
+    "ReduceSum": {"keepdims": 1},
 }
 
 Rows = Sequence[Sequence[int]]
+Matrix = NDArray[np.object_]
+"""Python integers, (rows, lanes)."""
+Compute = Callable[..., Matrix]
+"""From the values of tensors, each 0 to r - 1, to the entries of a hint: any integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +69,13 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
+class Node:
+    """One operation of the graph: an ONNX operator, or `HINT` with how to compute it."""
+
     operator: str
     inputs: tuple[str, ...]
     output: str
+    compute: Compute | None = None
 
 
 class Graph:
@@ -67,16 +84,38 @@ class Graph:
     def __init__(self) -> None:
         """Start with the private value `one`, the first that a witness lists."""
         self.inputs: list[Tensor] = []
-        self._nodes: list[_Node] = []
-        self._literals: list[tuple[str, NDArray[np.generic]]] = []
-        self._public = Tensor(PUBLIC, (0, 0))
+        self.outputs: list[Tensor] = []
+        self.nodes: list[Node] = []
+        self.literals: list[tuple[str, NDArray[np.generic]]] = []
+        self._constants: dict[tuple[tuple[int, ...], ...], Tensor] = {}
         self.one = self.private(ONE, 1, 1)
         self._powers = self._grow()
 
     def private(self, name: str, rows: int, lanes: int) -> Tensor:
         """Return a matrix of private values; nothing is known of them until constrained."""
+        if any(known.name == name for known in self.inputs):
+            raise MalformedError(f"there is a private value {name!r} already")
         self.inputs.append(Tensor(name, (rows, lanes)))
         return self.inputs[-1]
+
+    def hint(self, shape: tuple[int, int], compute: Compute, *parts: Tensor) -> Tensor:
+        """Return private values that an honest prover computes from the values of `parts`."""
+        made = self.private(f"hint_{len(self.inputs)}", *shape)
+        names = tuple(tensor.name for tensor in parts)
+        self.nodes.append(Node(HINT, names, made.name, compute))
+        return made
+
+    def look_up(self, value: Tensor) -> Tensor:
+        """Return the same values, each now known to lie in the circuit's table (see Table).
+
+        HardSwish is the identity from 3 upwards, and the table begins there.
+        """
+        return self._node("HardSwish", (value,), value.shape)
+
+    def total(self, value: Tensor) -> Tensor:
+        """Return the sum of all entries, (1, 1)."""
+        axes = self._stored(np.array([0, 1], np.int64))
+        return self._node("ReduceSum", (value, axes), (1, 1))
 
     def add(self, left: Tensor, right: Tensor) -> Tensor:
         """Return the sum, entry by entry."""
@@ -136,6 +175,13 @@ class Graph:
         """Return lanes `first` to `end` - 1."""
         return self._slice(value, 1, first, end)
 
+    def transpose(self, value: Tensor) -> Tensor:
+        """Return the matrix with rows and lanes exchanged."""
+        rows, lanes = value.shape
+        if 1 in value.shape:
+            return self.reshape(value, lanes, rows)
+        return self._node("Transpose", (value,), (lanes, rows))
+
     def reshape(self, value: Tensor, rows: int, lanes: int) -> Tensor:
         """Return the same entries, row by row, in another shape."""
         if rows * lanes != value.shape[0] * value.shape[1]:
@@ -147,13 +193,10 @@ class Graph:
 
     def constants(self, rows: Rows) -> Tensor:
         """Return a matrix of any field elements; it costs the less, the fewer need 254 bits."""
-        shape = len(rows), len(rows[0])
-        if all(map(_is_exact, chain(*rows))):
-            ones = self.reshape(self.repeat(self.one, shape[0] * shape[1]), *shape)
-            return self.multiply(self._literal(rows), ones)
-        mask = 2**LIMB_BITS - 1
-        limbs = [[value >> LIMB_BITS * i & mask for i in _LIMB_ORDER] for value in chain(*rows)]
-        return self.reshape(self.apply(self._literal(limbs), self._powers), *shape)
+        name = tuple(map(tuple, rows))
+        if name not in self._constants:
+            self._constants[name] = self._assembled(rows)
+        return self._constants[name]
 
     def non_boolean(self, bits: Tensor) -> Tensor:
         """Return b * b - b for each entry: 0 exactly when b is 0 or 1."""
@@ -170,9 +213,14 @@ class Graph:
 
     def publish(self, *parts: Tensor) -> None:
         """Make the entries of these matrices public in this order, and `one` after them."""
-        row = self.join(*(self.reshape(p, 1, p.shape[0] * p.shape[1]) for p in (*parts, self.one)))
-        self._public = Tensor(PUBLIC, row.shape)
-        self._nodes.append(_Node("Identity", (row.name,), PUBLIC))
+        self._output(PUBLIC, (*parts, self.one))
+
+    def commit(self, *parts: Tensor) -> None:
+        """Make public the hash of a row: the entries of these matrices in this order.
+
+        The last row of a circuit ends with `one`.
+        """
+        self._output(f"committed_{len(self.outputs)}", parts)
 
     def onnx(self) -> bytes:
         """Return the graph as ONNX: the same bytes for the same graph.
@@ -184,31 +232,45 @@ class Graph:
             from onnx import TensorProto, helper, numpy_helper
         except ImportError as error:
             raise UnavailableError(NO_ONNX) from error
-        described = [(tensor.name, tensor.shape) for tensor in (*self.inputs, self._public)]
-        *inputs, output = (
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-            for name, shape in described
+        inputs, outputs = (
+            [helper.make_tensor_value_info(t.name, TensorProto.FLOAT, t.shape) for t in tensors]
+            for tensors in (self.inputs, self.outputs)
         )
         graph = helper.make_graph(
             nodes=[
                 helper.make_node(
                     n.operator, n.inputs, [n.output], **_ATTRIBUTES.get(n.operator, {})
                 )
-                for n in self._nodes
+                for n in self.nodes
+                if n.operator != HINT
             ],
             name="rootline",
             inputs=inputs,
-            outputs=[output],
-            initializer=[numpy_helper.from_array(array, name) for name, array in self._literals],
+            outputs=outputs,
+            initializer=[numpy_helper.from_array(array, name) for name, array in self.literals],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
         model.ir_version = IR_VERSION
         encoded: bytes = model.SerializeToString(deterministic=True)
         return encoded
 
+    def _output(self, name: str, parts: Sequence[Tensor]) -> None:
+        row = self.join(*(self.reshape(p, 1, p.shape[0] * p.shape[1]) for p in parts))
+        self.outputs.append(Tensor(name, row.shape))
+        self.nodes.append(Node("Identity", (row.name,), name))
+
+    def _assembled(self, rows: Rows) -> Tensor:
+        shape = len(rows), len(rows[0])
+        if all(map(_is_exact, chain(*rows))):
+            ones = self.reshape(self.repeat(self.one, shape[0] * shape[1]), *shape)
+            return self.multiply(self._literal(rows), ones)
+        mask = 2**LIMB_BITS - 1
+        limbs = [[value >> LIMB_BITS * i & mask for i in _LIMB_ORDER] for value in chain(*rows)]
+        return self.reshape(self.apply(self._literal(limbs), self._powers), *shape)
+
     def _grow(self) -> Tensor:
         """Return the powers of 2**24 as a column, in the order of `_LIMB_ORDER`."""
-        base = self.multiply(self._literal([[2**LIMB_BITS]]), self.one)
+        base = self.constants([[2**LIMB_BITS]])
         powers = [self.one]
         while len(powers) < LIMBS:
             powers.append(self.multiply(powers[-1], base))
@@ -219,7 +281,7 @@ class Graph:
     def _literal(self, rows: Rows) -> Tensor:
         """Return integers that float32 holds exactly, to be multiplied once by private values."""
         exact = np.array(rows, np.float32)
-        if any(np.array_equal(exact, known) for _, known in self._literals):
+        if any(np.array_equal(exact, known) for _, known in self.literals):
             raise MalformedError(
                 f"the constants {rows!r:.60} stand in the graph already; share them"
             )
@@ -241,14 +303,14 @@ class Graph:
         return self._node("Slice", (value, *bounds), (shape[0], shape[1]))
 
     def _stored(self, array: NDArray[np.generic]) -> Tensor:
-        self._literals.append((f"literal_{len(self._literals)}", array))
+        self.literals.append((f"literal_{len(self.literals)}", array))
         rows, lanes = array.shape if array.ndim == 2 else (1, array.size)
-        return Tensor(self._literals[-1][0], (rows, lanes))
+        return Tensor(self.literals[-1][0], (rows, lanes))
 
     def _node(self, operator: str, inputs: Sequence[Tensor], shape: tuple[int, int]) -> Tensor:
-        output = Tensor(f"value_{len(self._nodes)}", shape)
+        output = Tensor(f"value_{len(self.nodes)}", shape)
         names = tuple(tensor.name for tensor in inputs)
-        self._nodes.append(_Node(operator, names, output.name))
+        self.nodes.append(Node(operator, names, output.name))
         return output
 
 

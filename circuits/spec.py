@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from circuits.statements.membership import membership_onnx
+from circuits.graph import Graph
+from circuits.statements.membership import membership_graph
+from circuits.table import LEAST, Table
 from provenance.errors import MalformedError
 from provenance.field import Digest
 from provenance.proof import MEMBERSHIP
@@ -42,33 +44,51 @@ class Circuit:
         name: Name and version; another circuit under the same name is never made.
         statement: What a proof shows, in plain words.
         public: The public values in order.
-        onnx: Makes the graph.
+        graph: Makes the graph.
         logrows: The circuit has 2**logrows rows.
         columns: How many cells a row holds for each operand (ezkl's inner columns).
-        proof_bytes: Size of every proof; longer ones carry bytes that nothing authenticates.
-        onnx_digest: SHA-256 of the graph.
-        settings_digest: SHA-256 of ezkl's settings in canonical form, without their timestamp.
+        table: What it looks values up in, if it does.
+        hashed: Whether each public value is the hash of a row of outputs (`Graph.commit`), or the
+            outputs are public themselves (`Graph.publish`).
+        proof_bytes: Size of every proof, where it is pinned; longer ones carry bytes that nothing
+            authenticates.
+        onnx_digest: SHA-256 of the graph, where it is pinned.
+        settings_digest: SHA-256 of ezkl's settings in canonical form, without their timestamp,
+            where it is pinned; else only a policy says which settings count.
     """
 
     name: str
     statement: str
     public: tuple[str, ...]
-    onnx: Callable[[], bytes]
+    graph: Callable[[], Graph]
     logrows: int
     columns: int
-    proof_bytes: int
-    onnx_digest: Digest
-    settings_digest: Digest
+    table: Table | None = None
+    hashed: bool = False
+    proof_bytes: int | None = None
+    onnx_digest: Digest | None = None
+    settings_digest: Digest | None = None
+
+    def onnx(self) -> bytes:
+        """Return the graph as ezkl reads it."""
+        return self.graph().onnx()
 
     @property
-    def run_arguments(self) -> dict[str, int | bool | str]:
+    def most(self) -> int:
+        """The last value of the table, or 0 without one."""
+        return self.table.most if self.table else 0
+
+    @property
+    def run_arguments(self) -> dict[str, int | bool | str | list[int]]:
         """All that ezkl is told instead of its defaults: integers as they are, nothing rounded."""
+        looked_up = {"lookup_range": [LEAST, self.table.most]} if self.table else {}
         return {
+            **looked_up,
             "input_scale": 0,
             "param_scale": 0,
             "scale_rebase_multiplier": 1,
             "input_visibility": "private",
-            "output_visibility": "public",
+            "output_visibility": "hashed" if self.hashed else "public",
             "param_visibility": "fixed",
             "logrows": self.logrows,
             "num_inner_cols": self.columns,
@@ -93,7 +113,7 @@ def _membership(
         name=name,
         statement=MEMBERSHIP_STATEMENT,
         public=MEMBERSHIP_PUBLIC,
-        onnx=partial(membership_onnx, MEMBERSHIP[name]),
+        graph=partial(membership_graph, MEMBERSHIP[name]),
         logrows=logrows,
         columns=columns,
         proof_bytes=proof_bytes,

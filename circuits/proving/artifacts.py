@@ -155,14 +155,14 @@ def keys(
         found = _parse_keys(index.read_bytes())
         for digest in (found.settings, found.verifying_key, found.proving_key, found.compiled):
             object_path(home, digest)
-        if found.srs == srs.digest and found.settings == circuit.settings_digest:
+        if found.srs == srs.digest and _is_pinned(found.settings, circuit):
             return found
     if srs.logrows < circuit.logrows:
         raise UnavailableError(f"{circuit.name} needs an SRS with k >= {circuit.logrows}")
     with scratch(home / FOLDER) as folder:
         files = prover.derive(circuit, srs.path, folder, limits, progress)
         settings = canonical.digest(files["settings"].read_bytes())
-        if settings != circuit.settings_digest:
+        if not _is_pinned(settings, circuit):
             raise VerificationError(f"{circuit.name}: settings {settings.hex()} are not the pinned")
         _store(home, srs.cut)
         made = Keys(
@@ -203,6 +203,10 @@ def object_path(home: Path, digest: Digest) -> Path:
             return path
         path.unlink()
     raise UnavailableError(f"the artifact {digest.hex()} is missing or corrupt; make it anew")
+
+
+def _is_pinned(settings: Digest, circuit: Circuit) -> bool:
+    return circuit.settings_digest in (None, settings)
 
 
 def _store(home: Path, data: bytes) -> Digest:

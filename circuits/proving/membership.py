@@ -108,7 +108,7 @@ def prove_membership(  # noqa: PLR0913  # six parts of a statement, and how to p
         srs=used.path,
     )
     with scratch(home / artifacts.FOLDER) as folder:
-        proved = prover.prove(files, witness, public, folder, limits, progress)
+        proved = prover.prove(files, witness, (public,), folder, limits, progress)
     return Proof(
         circuit=name,
         backend=prover.BACKEND,

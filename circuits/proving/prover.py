@@ -20,12 +20,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TextIO
 
+from circuits.evaluate import Outputs
 from circuits.proving import worker
 from circuits.proving.worker import Limits, Progress, scratch
 from circuits.spec import CIRCUITS, Circuit
 from provenance import canonical
 from provenance.errors import MalformedError, UnavailableError, VerificationError
-from provenance.field import Digest, FieldElement
+from provenance.field import Digest
+from provenance.poseidon import ezkl_sponge
 from provenance.proof import Proof
 
 BACKEND: Final = "ezkl"
@@ -90,22 +92,25 @@ class ProvingFiles:
 def prove(
     files: ProvingFiles,
     witness: Mapping[str, Sequence[int]],
-    public: Sequence[FieldElement],
+    outputs: Outputs,
     folder: Path,
     limits: Limits,
     progress: Progress,
+    *,
+    hashed: bool = False,
 ) -> bytes:
-    """Return the proof that some private values lead to `public`.
+    """Return the proof that some private values lead to `outputs`.
 
     The witness goes through a pipe to the child and from there into a file without a name.
 
     Args:
         files: The circuit's artifacts.
         witness: Private values in the circuit's order.
-        public: The public values that they lead to.
+        outputs: The rows of outputs that they lead to, whether ezkl shows or hashes them.
         folder: From `scratch`.
         limits: For the child.
         progress: Told of mock and prove.
+        hashed: Whether the circuit's outputs are hashed.
 
     Raises:
         VerificationError: The witness does not lead to these public values.
@@ -118,7 +123,8 @@ def prove(
         "proving_key": str(files.proving_key.resolve()),
         "srs": str(files.srs.resolve()),
         "inputs": [[_hex(value) for value in row] for row in witness.values()],
-        "public": [_hex(value) for value in public],
+        "outputs": [[_hex(value) for value in row] for row in outputs],
+        "hashes": [_hex(ezkl_sponge(row)) for row in outputs] if hashed else None,
     }
     answer = worker.run(job, folder, limits, progress)
     if answer.get("refused"):
@@ -175,9 +181,9 @@ def _check_circuit(proof: Proof) -> None:
     if proof.backend != BACKEND:
         raise UnavailableError(f"a proof by {proof.backend}; this verifier reads {BACKEND} only")
     known = CIRCUITS.get(proof.circuit)
-    if known and proof.settings != known.settings_digest:
+    if known and known.settings_digest and proof.settings != known.settings_digest:
         raise VerificationError(f"the settings are not those of {proof.circuit}")
-    if known and len(proof.proof) != known.proof_bytes:
+    if known and known.proof_bytes and len(proof.proof) != known.proof_bytes:
         raise MalformedError(
             f"a {proof.circuit} proof has {known.proof_bytes} bytes, not {len(proof.proof)}"
         )
@@ -212,7 +218,7 @@ class _Child:
     def derive(self, job: dict[str, Any]) -> dict[str, Any]:
         arguments = self._ezkl.PyRunArgs()
         for name, value in job["arguments"].items():
-            setattr(arguments, name, value)
+            setattr(arguments, name, tuple(value) if isinstance(value, list) else value)
         self.stage("settings")
         self._ezkl.gen_settings("circuit.onnx", "settings", py_run_args=arguments)
         settings = json.loads(Path("settings").read_bytes())
@@ -230,7 +236,7 @@ class _Child:
 
     def prove(self, job: dict[str, Any]) -> dict[str, Any]:
         with tempfile.TemporaryFile("w+", dir=".") as witness:
-            json.dump(_witness(job["inputs"], job["public"]), witness)
+            json.dump(_witness(job), witness)
             witness.flush()
             path = f"/dev/fd/{witness.fileno()}"
             self.stage("mock")
@@ -252,14 +258,15 @@ class _Child:
         return {"done": self._ezkl.verify("proof", "settings", "verifying_key", "srs", reduced)}
 
 
-def _witness(inputs: list[list[str]], public: list[str]) -> dict[str, Any]:
-    """Return ezkl's witness file; nothing in it is hashed and no table is looked up."""
-    nothing = ("pretty_elements", "processed_inputs", "processed_params", "processed_outputs")
+def _witness(job: dict[str, Any]) -> dict[str, Any]:
+    """Return ezkl's witness file: what `gen_witness` would compute, or what a liar claims."""
+    nothing = ("version", "pretty_elements", "processed_inputs", "processed_params")
     zero = ("max_lookup_inputs", "min_lookup_inputs", "max_range_size")
+    hashes = {"poseidon_hash": job["hashes"], "polycommit": None} if job["hashes"] else None
     return {
-        "inputs": inputs,
-        "outputs": [public],
-        "version": None,
+        "inputs": job["inputs"],
+        "outputs": job["outputs"],
+        "processed_outputs": hashes,
         **dict.fromkeys(nothing),
         **dict.fromkeys(zero, 0),
     }

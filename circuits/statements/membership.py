@@ -6,7 +6,6 @@ statement, the private values and the public ones in order.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 from circuits.graph import Graph
 from circuits.hashing import Hash
@@ -20,8 +19,7 @@ Witness = Mapping[str, Sequence[int]]
 """Private values by input; see `membership_witness` for their names and meaning."""
 
 
-@cache
-def membership_onnx(depth: int) -> bytes:
+def membership_graph(depth: int) -> Graph:
     """Return the circuit for roots lifted to a total depth of `depth`, 14 or more."""
     graph = Graph()
     leaf = graph.private("leaf", 1, 1)
@@ -69,7 +67,7 @@ def membership_onnx(depth: int) -> bytes:
         graph.lanes(tagged, 1, 3),
         context,
     )
-    return graph.onnx()
+    return graph
 
 
 def membership_witness(

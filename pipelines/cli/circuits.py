@@ -10,6 +10,7 @@ import typer
 
 from pipelines.cli.options import AsJson
 from pipelines.cli.output import open_space, say, say_table
+from provenance import canonical
 from provenance.errors import UnavailableError
 
 group = typer.Typer(help="Circuits: list, show, derive keys from source.", no_args_is_help=True)
@@ -22,7 +23,10 @@ def list_all(json: AsJson = False) -> None:
     """List all circuits."""
     from circuits.spec import CIRCUITS
 
-    rows = ((c.name, 2**c.logrows, c.proof_bytes, c.onnx_digest.hex()) for c in CIRCUITS.values())
+    rows = (
+        (c.name, 2**c.logrows, c.proof_bytes, canonical.digest(c.onnx()).hex())
+        for c in CIRCUITS.values()
+    )
     columns = ("circuit", "rows", "proof bytes", "ONNX, SHA-256")
     say_table("Circuits", columns, rows, as_json=json)
 
@@ -43,8 +47,8 @@ def show(name: Name, json: AsJson = False) -> None:
         "seconds a proof": cost.proof_seconds,
         "seconds for keys": cost.keys_seconds,
         "megabytes": round(cost.memory_bytes / 1e6),
-        "ONNX": found.onnx_digest.hex(),
-        "settings": found.settings_digest.hex(),
+        "ONNX": canonical.digest(found.onnx()).hex(),
+        "settings": found.settings_digest.hex() if found.settings_digest else "a policy's matter",
     }
     say(document, as_json=json)
 
@@ -64,7 +68,6 @@ def derive(
     from circuits.proving.artifacts import ceremony_srs, derive_verifying_key, local_srs
     from circuits.proving.membership import estimate
     from circuits.spec import circuit
-    from provenance.canonical import digest
 
     found = circuit(name)
     sys.stderr.write(f"{name}: about {estimate(name).keys_seconds:.0f} s\n")
@@ -74,11 +77,11 @@ def derive(
         except UnavailableError:
             home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rootline-")))
         used = ceremony_srs(home, srs) if srs else local_srs(home, found.logrows)
-        key = digest(derive_verifying_key(found, used, home))
+        key = canonical.digest(derive_verifying_key(found, used, home))
     document = {
         "circuit": found.name,
         "verifying key": key.hex(),
-        "settings": found.settings_digest.hex(),
+        "settings": found.settings_digest.hex() if found.settings_digest else "not pinned",
         "SRS": used.digest.hex(),
         "SRS is": "INSECURE: made on this machine" if used.insecure else "the ceremony's",
     }

@@ -98,11 +98,9 @@ def test_constants_scale_with_one_so_that_a_false_one_shows() -> None:
     assert evaluate(graph.onnx(), {"one": (0,)}) == (0, 0, 0)
 
 
-def test_equal_constants_are_refused_because_the_front_end_shares_them() -> None:
+def test_equal_constants_are_made_once_because_the_front_end_shares_them() -> None:
     graph = Graph()
-    graph.constants([[1, 2, 4]])
-    with pytest.raises(MalformedError, match="share them"):
-        graph.constants([[1, 2, 4]])
+    assert graph.constants([[1, 2, 4]]) is graph.constants([[1, 2, 4]])
 
 
 def test_non_boolean_is_zero_for_bits_only() -> None:

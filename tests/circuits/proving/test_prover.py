@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
+from circuits.graph import Graph
 from circuits.proving import prover, worker
 from circuits.proving.artifacts import Keys, verifier_artifacts
 from circuits.proving.prover import EzklVerifier, ProvingFiles
@@ -168,7 +169,7 @@ def test_steps_that_fail_are_unavailable_with_their_reason(tmp_path: Path) -> No
         (folder / "srs").mkdir()
         with pytest.raises(UnavailableError, match="no SRS"):
             prover.generate_srs(4, folder, LIMITS, silent)
-    quick = replace(circuit("membership-22.v1"), onnx=lambda: b"rubbish")
+    quick = replace(circuit("membership-22.v1"), graph=Graph)
     with scratch(tmp_path) as folder, pytest.raises(UnavailableError, match="keys could not"):
         prover.derive(quick, rubbish, folder, LIMITS, silent)
 
@@ -178,7 +179,7 @@ def test_steps_that_fail_are_unavailable_with_their_reason(tmp_path: Path) -> No
 def test_mock_refuses_a_lie_before_anything_is_proved(kind: str, files: ProvingFiles) -> None:
     witness, claimed = reduced(KINDS[kind].witness), KINDS[kind].claimed
     with scratch(None) as folder, pytest.raises(VerificationError, match="nothing was proved"):
-        prover.prove(files, witness, claimed, folder, LIMITS, silent)
+        prover.prove(files, witness, (claimed,), folder, LIMITS, silent)
 
 
 @pytest.mark.slow
@@ -256,7 +257,8 @@ def prove_unchecked(
     """Return what ezkl makes of a witness file in which the outputs are claimed, without mock."""
     inputs = [[prover._hex(value) for value in row] for row in reduced(witness).values()]
     with scratch(None) as folder:
-        forged = prover._witness(inputs, [prover._hex(value) for value in public])
+        outputs = [[prover._hex(value) for value in public]]
+        forged = prover._witness({"inputs": inputs, "outputs": outputs, "hashes": None})
         (folder / "witness").write_text(json.dumps(forged))
         names = ("witness", files.compiled, files.proving_key, "proof", files.srs)
         subprocess.run(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuits.evaluate import evaluate
-from circuits.statements.membership import membership_onnx, membership_values, membership_witness
+from circuits.statements.membership import membership_graph, membership_values, membership_witness
 from provenance.chunk import CHUNK
 from provenance.errors import MalformedError
 from provenance.field import ORDER, FieldElement
@@ -34,12 +34,12 @@ SHALLOW = tuple(forgeries(honest("membership-14.v1")))
 def test_an_honest_witness_leads_to_the_public_values_that_a_verifier_computes(name: str) -> None:
     found = honest(name)
     assert membership_values(found.witness) == found.public
-    assert evaluate(membership_onnx(membership_depth(name)), found.witness) == found.public
+    assert evaluate(membership_graph(membership_depth(name)).onnx(), found.witness) == found.public
 
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.name)
 def test_a_forged_witness_is_betrayed_by_exactly_these_public_values(forgery: Forgery) -> None:
-    reached = evaluate(membership_onnx(22), forgery.witness)
+    reached = evaluate(membership_graph(22).onnx(), forgery.witness)
     assert betrayed(forgery, reached) >= forgery.betrayed_by
     if forgery.witness["one"] == (1,):
         assert betrayed(forgery, reached) == forgery.betrayed_by
@@ -78,7 +78,7 @@ def test_any_path_in_any_tree_that_fits_is_proved(data: st.DataObject) -> None:
     witness = membership_witness(inclusion, leaf, leaf_blind, index_blind, context, 22)
     reached = membership_values(witness)
     assert not any(reached[1:-4])
-    assert evaluate(membership_onnx(22), witness) == reached
+    assert evaluate(membership_graph(22).onnx(), witness) == reached
 
 
 def test_a_zero_leaf_has_no_witness() -> None:
@@ -94,5 +94,4 @@ def test_a_tree_deeper_than_the_circuit_has_no_witness() -> None:
 
 
 def test_the_graph_is_the_same_bytes_each_time() -> None:
-    fresh = membership_onnx.__wrapped__(22)
-    assert fresh == membership_onnx(22)
+    assert membership_graph(22).onnx() == membership_graph(22).onnx()
