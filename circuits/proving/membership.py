@@ -12,7 +12,7 @@ from circuits.proving import artifacts, prover
 from circuits.proving.artifacts import Srs
 from circuits.proving.prover import ProvingFiles
 from circuits.proving.worker import LIMITS, Limits, Progress, scratch, silent
-from circuits.spec import circuit
+from circuits.registry import circuit
 from circuits.statements.membership import membership_values, membership_witness
 from provenance.errors import RootMismatchError
 from provenance.field import FieldElement

@@ -21,9 +21,10 @@ from types import ModuleType
 from typing import Any, Final, TextIO
 
 from circuits.evaluate import Outputs
+from circuits.pinned import PINNED
 from circuits.proving import worker
 from circuits.proving.worker import Limits, Progress, scratch
-from circuits.spec import CIRCUITS, Circuit
+from circuits.spec import Circuit
 from provenance import canonical
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.field import Digest
@@ -180,10 +181,10 @@ class EzklVerifier:
 def _check_circuit(proof: Proof) -> None:
     if proof.backend != BACKEND:
         raise UnavailableError(f"a proof by {proof.backend}; this verifier reads {BACKEND} only")
-    known = CIRCUITS.get(proof.circuit)
-    if known and known.settings_digest and proof.settings != known.settings_digest:
+    known = PINNED.get(proof.circuit)
+    if known and proof.settings != known.settings:
         raise VerificationError(f"the settings are not those of {proof.circuit}")
-    if known and known.proof_bytes and len(proof.proof) != known.proof_bytes:
+    if known and len(proof.proof) != known.proof_bytes:
         raise MalformedError(
             f"a {proof.circuit} proof has {known.proof_bytes} bytes, not {len(proof.proof)}"
         )

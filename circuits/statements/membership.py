@@ -6,17 +6,53 @@ statement, the private values and the public ones in order.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Final
 
 from circuits.graph import Graph
 from circuits.hashing import Hash
+from circuits.spec import Circuit
 from provenance.errors import MalformedError
 from provenance.field import ORDER, FieldElement
 from provenance.leaf import BLINDED_INDEX, BLINDED_LEAF
 from provenance.poseidon import poseidon
+from provenance.proof import membership_depth
 from provenance.tree import DEPTH, TOP_LEAF, InclusionProof, zero_root
 
 Witness = Mapping[str, Sequence[int]]
 """Private values by input; see `membership_witness` for their names and meaning."""
+
+
+STATEMENT: Final = (
+    "The prover knows a record leaf, not 0, that stands under this record root at a position below "
+    "its chunk's record count; the blinded leaf commits to the leaf and the blinded index to its "
+    "index. Which record it is stays hidden. Nothing is said of a particular record until the "
+    "blinded leaf is opened."
+)
+PUBLIC: Final = (
+    "root: the record root, lifted to the circuit's depth",
+    "zeros: one for each constraint",
+    "blinded leaf: poseidon(4, leaf, blind)",
+    "blinded index: poseidon(5, index, blind)",
+    "context: of the statement that the proof belongs to",
+    "one: 1",
+)
+SIZES: Final = {14: (13, 3), 22: (13, 3), 32: (14, 2)}
+"""Depth to logrows and columns."""
+
+
+def circuit(name: str, _: bytes | None = None) -> Circuit:
+    """Return the membership circuit with this name, or raise MalformedError."""
+    depth = membership_depth(name)
+    logrows, columns = SIZES[depth]
+    return Circuit(
+        name=name,
+        statement=STATEMENT,
+        public=PUBLIC,
+        graph=partial(membership_graph, depth),
+        logrows=logrows,
+        columns=columns,
+    )
 
 
 def membership_graph(depth: int) -> Graph:

@@ -21,11 +21,12 @@ Name = Annotated[str, typer.Argument(help="A circuit's name.")]
 @group.command("list")
 def list_all(json: AsJson = False) -> None:
     """List all circuits."""
-    from circuits.spec import CIRCUITS
+    from circuits.pinned import PINNED
+    from circuits.registry import circuit
 
     rows = (
         (c.name, 2**c.logrows, c.proof_bytes, canonical.digest(c.onnx()).hex())
-        for c in CIRCUITS.values()
+        for c in map(circuit, PINNED)
     )
     columns = ("circuit", "rows", "proof bytes", "ONNX, SHA-256")
     say_table("Circuits", columns, rows, as_json=json)
@@ -35,7 +36,7 @@ def list_all(json: AsJson = False) -> None:
 def show(name: Name, json: AsJson = False) -> None:
     """Show a circuit's statement, its public values in order, its digests and its cost."""
     from circuits.proving.membership import estimate
-    from circuits.spec import circuit
+    from circuits.registry import circuit
 
     found, cost = circuit(name), estimate(name)
     document = {
@@ -67,7 +68,7 @@ def derive(
     """
     from circuits.proving.artifacts import ceremony_srs, derive_verifying_key, local_srs
     from circuits.proving.membership import estimate
-    from circuits.spec import circuit
+    from circuits.registry import circuit
 
     found = circuit(name)
     sys.stderr.write(f"{name}: about {estimate(name).keys_seconds:.0f} s\n")

@@ -25,7 +25,7 @@ def prepare(space: Workspace, circuit: str = CIRCUIT) -> None:
         UnavailableError: The prover is not installed, ran out of time or memory.
     """
     from circuits.proving.artifacts import keys, local_srs
-    from circuits.spec import circuit as named
+    from circuits.registry import circuit as named
 
     chosen = named(circuit)
     keys(chosen, local_srs(space.home.path, chosen.logrows), space.home.path)

@@ -6,7 +6,7 @@ import pytest
 
 from circuits.proving.artifacts import Keys, keys, local_srs, object_path
 from circuits.proving.prover import ProvingFiles
-from circuits.spec import circuit
+from circuits.registry import circuit
 from tests.circuits.sample import NAME
 
 

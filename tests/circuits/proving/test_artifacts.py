@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from circuits.pinned import PINNED
 from circuits.proving import artifacts
 from circuits.proving.artifacts import (
     CEREMONY,
@@ -21,7 +22,7 @@ from circuits.proving.artifacts import (
     verifier_artifacts,
 )
 from circuits.proving.worker import Limits
-from circuits.spec import CIRCUITS, circuit
+from circuits.registry import circuit
 from provenance import canonical
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.field import Digest
@@ -176,7 +177,7 @@ def test_an_auditor_derives_the_same_verifying_key_from_source(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in CIRCUITS if name != NAME])
+@pytest.mark.parametrize("name", [name for name in PINNED if name != NAME])
 def test_every_circuit_has_the_pinned_settings(home: Path, name: str) -> None:
     found = keys(circuit(name), local_srs(home, circuit(name).logrows), home)
     assert found.settings == circuit(name).settings_digest

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from circuits.pinned import PINNED
 from circuits.proving.artifacts import is_insecure, verifier_artifacts
 from circuits.proving.membership import estimate, prove_membership
 from circuits.proving.prover import EzklVerifier
-from circuits.spec import CIRCUITS, circuit
+from circuits.registry import circuit
 from provenance.errors import MalformedError, RootMismatchError, VerificationError
 from provenance.field import FieldElement
 from provenance.proof import Proof, membership_public, verify_public
@@ -18,7 +19,7 @@ SAMPLE = sample()
 BLINDS = (LEAF_BLIND, INDEX_BLIND)
 
 
-@pytest.mark.parametrize("name", CIRCUITS)
+@pytest.mark.parametrize("name", PINNED)
 def test_the_cost_is_told_before_anything_starts(name: str) -> None:
     one, two = estimate(name, threads=1), estimate(name, threads=2)
     assert one.rows == 2 ** circuit(name).logrows

@@ -17,7 +17,7 @@ from circuits.proving import prover, worker
 from circuits.proving.artifacts import Keys, verifier_artifacts
 from circuits.proving.prover import EzklVerifier, ProvingFiles
 from circuits.proving.worker import LIMITS, Limits, scratch, silent
-from circuits.spec import circuit
+from circuits.registry import circuit
 from circuits.statements.membership import membership_values
 from provenance import canonical
 from provenance.errors import MalformedError, UnavailableError, VerificationError

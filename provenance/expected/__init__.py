@@ -1,0 +1,1 @@
+"""The public values that a verifier expects of a proof, computed from what it already trusts."""
