@@ -24,6 +24,9 @@ class Circuit:
         graph: Makes the graph.
         logrows: The circuit has 2**logrows rows.
         columns: How many cells a row holds for each operand (ezkl's inner columns).
+        cells: Cells of one operand, where ezkl's own count is too high: until keys are made it
+            counts a slice of values that no cell holds yet as a copy of them all. Keys cannot be
+            made with too few, so this changes what a proof costs and not what it says.
         table: What it looks values up in, if it does.
         hashed: Whether each public value is the hash of a row of outputs (`Graph.commit`), or the
             outputs are public themselves (`Graph.publish`).
@@ -40,6 +43,7 @@ class Circuit:
     graph: Callable[[], Graph]
     logrows: int
     columns: int
+    cells: int | None = None
     table: Table | None = None
     hashed: bool = False
     proof_bytes: int | None = None

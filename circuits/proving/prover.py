@@ -64,7 +64,12 @@ def derive(
     """
     version()
     (folder / "circuit.onnx").write_bytes(circuit.onnx())
-    job = {"step": "derive", "arguments": circuit.run_arguments, "srs": str(srs.resolve())}
+    job = {
+        "step": "derive",
+        "arguments": circuit.run_arguments,
+        "cells": circuit.cells,
+        "srs": str(srs.resolve()),
+    }
     answer = worker.run(job, folder, limits, progress)
     if "done" not in answer:
         raise UnavailableError(f"{circuit.name}: keys could not be made: {answer['failed']}")
@@ -223,7 +228,9 @@ class _Child:
         self.stage("settings")
         self._ezkl.gen_settings("circuit.onnx", "settings", py_run_args=arguments)
         settings = json.loads(Path("settings").read_bytes())
-        Path("settings").write_bytes(canonical.encode({**settings, "timestamp": 0}))
+        counted = {"total_assignments": job["cells"]} if job["cells"] else {}
+        settings = {**settings, **counted, "timestamp": 0}
+        Path("settings").write_bytes(canonical.encode(settings))
         self.stage("compile")
         self._ezkl.compile_circuit("circuit.onnx", "compiled", "settings")
         self.stage("setup")
