@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from provenance import canonical, envelope, statement
+from provenance.claim import Claim
 from provenance.dataset import DatasetCommitment
 from provenance.envelope import Envelope, PublicKey, Signer
 from provenance.errors import MalformedError, VerificationError
@@ -16,12 +17,13 @@ from provenance.field import Digest
 from provenance.membership import MembershipClaim
 from provenance.training import Run, RunStart
 
-Commitment = DatasetCommitment | RunStart | Run | MembershipClaim
+Commitment = DatasetCommitment | RunStart | Run | MembershipClaim | Claim
 _KINDS: Final[dict[type, str]] = {
     DatasetCommitment: "dataset",
     RunStart: "start",
     Run: "run",
     MembershipClaim: "membership",
+    Claim: "claim",
 }
 
 
@@ -85,6 +87,8 @@ def parse_commitment(kind: str, predicate: bytes) -> Commitment:
             return Run.parse(predicate)
         case "membership":
             return MembershipClaim.parse(predicate)
+        case "claim":
+            return Claim.parse(predicate)
         case _:
             raise MalformedError(f"no commitment is of kind {kind!r}")
 
@@ -103,5 +107,14 @@ def _name(commitment: Commitment) -> str:
         return commitment.label
     if isinstance(commitment, RunStart):
         return commitment.name
-    about = commitment.start if isinstance(commitment, Run) else commitment.dataset
-    return f"{_kind(commitment)}-{about.hex()[:32]}"
+    return f"{_kind(commitment)}-{_about(commitment).hex()[:32]}"
+
+
+def _about(commitment: Run | MembershipClaim | Claim) -> Digest:
+    match commitment:
+        case Run():
+            return commitment.start
+        case MembershipClaim():
+            return commitment.dataset
+        case Claim():
+            return commitment.digest

@@ -20,7 +20,7 @@ from provenance.field import Digest
 
 TYPE: Final = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
-KINDS: Final = ("dataset", "start", "run", "membership")
+KINDS: Final = ("dataset", "start", "run", "membership", "claim")
 
 
 @dataclass(frozen=True, slots=True)

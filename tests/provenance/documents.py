@@ -11,10 +11,22 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from provenance import canonical
+from provenance.claim import (
+    AbsenceStatement,
+    Claim,
+    ClaimStatement,
+    EvaluationStatement,
+    InferenceStatement,
+    PropertyStatement,
+    Records,
+    RunState,
+    StepsStatement,
+)
 from provenance.dataset import DatasetCommitment
 from provenance.envelope import PublicKey
 from provenance.errors import MalformedError
 from provenance.exclusion import IndexEntry
+from provenance.exclusion_key import ExclusionKey
 from provenance.features import FeatureField, FeatureSpec
 from provenance.field import Digest, FieldElement
 from provenance.membership import MembershipClaim
@@ -123,11 +135,51 @@ CLAIM: Final = MembershipClaim(
     issuer=ISSUER.public_key.key_id,
     log=word("log"),
     dataset=DATASET.digest,
-    circuit="membership-22.v1",
+    circuit="membership-22.v2",
     blinded_leaf=FieldElement(2**250 + 7),
     blinded_index=FieldElement(2**251 + 9),
     proof=word("proof"),
 )
+RECORDS: Final = Records(DATASET.digest, (5, 16384, 4, 7))
+STATEMENTS: Final[Mapping[str, tuple[str, ClaimStatement]]] = {
+    "absence": (
+        "exclusion-40.v1",
+        AbsenceStatement(
+            DATASET.digest, 1, tuple(ExclusionKey(word(key)[:31]) for key in ("one", "two"))
+        ),
+    ),
+    "steps": ("step-logistic-16x2-u4-r1.v1", StepsStatement(RUN.digest, 4, 8)),
+    "property": (
+        "property-2x3-0123456789abcdef.v1",
+        PropertyStatement(word("function"), RECORDS, ((3, -4), (0, 2**40))),
+    ),
+    "state": (
+        "property-state3-0123456789abcdef.v1",
+        PropertyStatement(word("function"), RunState(RUN.digest, "final"), ((1,), (2,))),
+    ),
+    "inference": (
+        "inference-logistic-2x2-committed.v1",
+        InferenceStatement(RUN.digest, RECORDS, ((1,), (0,), (1,), (1,))),
+    ),
+    "open inference": (
+        "inference-logistic-1x2-open.v1",
+        InferenceStatement(RUN.digest, ((5, -5), (8, 0)), ((1,), (0,))),
+    ),
+    "evaluation": (
+        "evaluation-logistic-2x2.v1",
+        EvaluationStatement(RUN.digest, RECORDS, (2, 0)),
+    ),
+}
+CLAIMS: Final[Mapping[str, Claim]] = {
+    name: Claim(
+        ISSUER.public_key.key_id,
+        word("log"),
+        circuit,
+        statement,
+        (word("first proof"), word("second proof")),
+    )
+    for name, (circuit, statement) in STATEMENTS.items()
+}
 
 WRONG: Final[tuple[Any, ...]] = (
     None,

@@ -7,13 +7,14 @@ import pytest
 from provenance import canonical, envelope, statement
 from provenance.attestation import Commitment, attest, issuer_of, parse_commitment, verify
 from provenance.errors import MalformedError, SignatureError, VerificationError
-from tests.provenance.documents import CLAIM, DATASET, ISSUER, RUN, START, STRANGER, Key
+from tests.provenance.documents import CLAIM, CLAIMS, DATASET, ISSUER, RUN, START, STRANGER, Key
 
 COMMITMENTS: dict[str, tuple[Commitment, str]] = {
     "dataset": (DATASET, "cells@v2"),
     "start": (START, "cells-logistic"),
     "run": (RUN, f"run-{START.digest.hex()[:32]}"),
     "membership": (CLAIM, f"membership-{DATASET.digest.hex()[:32]}"),
+    "claim": (CLAIMS["absence"], f"claim-{CLAIMS['absence'].digest.hex()[:32]}"),
 }
 TRUSTED = [STRANGER.public_key, ISSUER.public_key]
 

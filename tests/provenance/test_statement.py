@@ -13,6 +13,7 @@ from provenance.attestation import Commitment
 from provenance.errors import MalformedError, VerificationError
 from tests.provenance.documents import (
     CLAIM,
+    CLAIMS,
     DATASET,
     RUN,
     START,
@@ -28,6 +29,7 @@ COMMITMENTS: dict[str, Commitment] = {
     "start": START,
     "run": RUN,
     "membership": CLAIM,
+    "claim": CLAIMS["steps"],
 }
 PAYLOAD = statement.write("dataset", "cells@v2", DATASET.json)
 
