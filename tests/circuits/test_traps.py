@@ -78,7 +78,7 @@ def test_what_hints_and_digits_lead_to_is_what_ezkl_computes() -> None:
     graph.publish(*shown, arithmetic.nothing())
     values = (3, 8192, 16370, 8191, 8193, 9000)
     honest = solve(graph, {"x": values}, table.most)
-    row = list(honest.outputs[0])
-    wrong: list[list[int]] = [[*row[:12], row[12] + 1, *row[13:]], [*row[:-2], 1, 1]]
-    claims: list[Claimed] = [(honest.witness, [claimed]) for claimed in ([*row], *wrong)]
+    row = [int(value) for value in honest.outputs[0]]
+    wrong = [[*row[:12], row[12] + 1, *row[13:]], [*row[:-2], 1, 1]]
+    claims: list[Claimed] = [(honest.witness, [claimed]) for claimed in (row, *wrong)]
     assert mocked(graph, table, 2, claims) == [True, False, False]
