@@ -1,7 +1,7 @@
 """Keys, settings and SRS in a folder, found by digest and made anew when missing or corrupt.
 
     HOME/circuits/objects/<SHA-256>               settings, verifying key, cut SRS, proving key, …
-    HOME/circuits/keys/<circuit>-<cut SRS>.json   which objects belong to a circuit under an SRS
+    HOME/circuits/keys/<circuit>-<source>.json    which objects belong to a circuit under an SRS
     HOME/circuits/srs/insecure-13-<SHA-256>       a whole SRS made on this machine: INSECURE
     HOME/circuits/srs/ceremony                    digests of the cuts of ceremony files seen here
 
@@ -21,15 +21,16 @@ Lagrange form are not read by a verifier; these keep the file's form.)
 
 import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import file_digest
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 from circuits.proving import prover
+from circuits.proving.files import write_whole
+from circuits.proving.lock import locked
 from circuits.proving.worker import LIMITS, Limits, Progress, scratch, silent
 from circuits.spec import Circuit
 from provenance import canonical
@@ -56,7 +57,6 @@ CEREMONY: Final[Mapping[int, str]] = {
 FOLDER: Final = "circuits"
 G1_BYTES: Final = 64
 G2_BYTES: Final = 128
-CUT_BYTES: Final = 516
 _KIND: Final = "rootline/circuit-keys/v1"
 
 
@@ -94,20 +94,42 @@ class Keys:
 
 
 def local_srs(
-    home: Path, logrows: int, *, limits: Limits = LIMITS, progress: Progress = silent
+    home: Path,
+    logrows: int,
+    *,
+    limits: Limits = LIMITS,
+    progress: Progress = silent,
+    cancel: Event | None = None,
 ) -> Srs:
     """Return the INSECURE SRS of this home folder, made now if there is none of this size.
 
     Raises:
-        UnavailableError: ezkl is not installed, or failed.
+        UnavailableError: ezkl is not installed or failed, or it was cancelled.
     """
     if found := _local_srs(home, logrows):
         return found
-    with scratch(home / FOLDER) as folder:
-        made = prover.generate_srs(logrows, folder, limits, progress).read_bytes()
-    name = f"insecure-{logrows}-{canonical.digest(made).hex()}"
-    _write(home / FOLDER / "srs" / name, made)
-    return _local_srs(home, logrows) or _read_srs(home / FOLDER / "srs" / name, insecure=True)
+    with locked(home / FOLDER / "srs" / f"{logrows}.lock", progress, cancel):
+        if found := _local_srs(home, logrows):
+            return found
+        with scratch(home / FOLDER) as folder:
+            made = prover.generate_srs(logrows, folder, limits, progress, cancel).read_bytes()
+        return _keep_srs(home, logrows, made)
+
+
+def adopt_srs(home: Path, whole: bytes) -> Srs:
+    """Return an INSECURE SRS that another of this user's machines made, kept in this home.
+
+    Raises:
+        MalformedError: Not an SRS file.
+    """
+    return _keep_srs(home, int.from_bytes(whole[:4], "little"), whole)
+
+
+def _keep_srs(home: Path, logrows: int, whole: bytes) -> Srs:
+    path = home / FOLDER / "srs" / f"insecure-{logrows}-{canonical.digest(whole).hex()}"
+    if not path.exists():
+        write_whole(path, whole)
+    return _read_srs(path, insecure=True)
 
 
 def ceremony_srs(home: Path, path: Path) -> Srs:
@@ -124,7 +146,7 @@ def ceremony_srs(home: Path, path: Path) -> Srs:
     if CEREMONY.get(srs.logrows) != found:
         raise VerificationError(f"{path}: SHA-256 {found} is none of the ceremony's files")
     known = home / FOLDER / "srs" / "ceremony"
-    _write(known, json.dumps(sorted({*_ceremony_cuts(home), srs.digest.hex()})).encode())
+    write_whole(known, json.dumps(sorted({*_ceremony_cuts(home), srs.digest.hex()})).encode())
     return srs
 
 
@@ -143,34 +165,61 @@ def keys(
     *,
     limits: Limits = LIMITS,
     progress: Progress = silent,
+    cancel: Event | None = None,
 ) -> Keys:
     """Return a circuit's keys under an SRS, from the cache or made anew.
 
     Raises:
-        VerificationError: Settings differ from the circuit's pinned ones.
-        UnavailableError: ezkl is not installed, failed, or ran out of time or memory.
+        VerificationError: Graph or settings differ from the circuit's pinned ones.
+        UnavailableError: ezkl is not installed or failed, or time, memory or disk do not suffice.
     """
-    index = home / FOLDER / "keys" / f"{circuit.name}-{srs.digest.hex()}.json"
-    with contextlib.suppress(FileNotFoundError, MalformedError, UnavailableError):
-        found = _parse_keys(index.read_bytes())
-        for digest in (found.settings, found.verifying_key, found.proving_key, found.compiled):
-            object_path(home, digest)
-        if found.srs == srs.digest and _is_pinned(found.settings, circuit):
-            return found
+    onnx = canonical.digest(circuit.onnx())
+    if circuit.onnx_digest not in (None, onnx):
+        raise VerificationError(f"{circuit.name}: graph {onnx.hex()} is not the pinned one")
+    source = {"onnx": onnx.hex(), "arguments": circuit.run_arguments, "cells": circuit.cells}
+    made_of = canonical.digest(canonical.encode({**source, "srs": srs.digest.hex()}))
+    index = home / FOLDER / "keys" / f"{circuit.name}-{made_of.hex()}.json"
+    if found := _cached_keys(index, circuit, srs, home):
+        return found
     if srs.logrows < circuit.logrows:
         raise UnavailableError(f"{circuit.name} needs an SRS with k >= {circuit.logrows}")
+    with locked(index.with_suffix(".lock"), progress, cancel):
+        if found := _cached_keys(index, circuit, srs, home):
+            return found
+        made = _made_keys(circuit, srs, home, limits, progress, cancel)
+        write_whole(index, _encode_keys(made))
+    return made
+
+
+def _cached_keys(index: Path, circuit: Circuit, srs: Srs, home: Path) -> Keys | None:
+    """Return the keys that the cache holds whole, or None."""
+    with contextlib.suppress(FileNotFoundError, MalformedError, UnavailableError):
+        found = _parse_keys(index.read_bytes())
+        for name in fields(found):
+            object_path(home, getattr(found, name.name))
+        if found.srs == srs.digest and _is_pinned(found.settings, circuit):
+            return found
+    return None
+
+
+def _made_keys(
+    circuit: Circuit,
+    srs: Srs,
+    home: Path,
+    limits: Limits,
+    progress: Progress,
+    cancel: Event | None,
+) -> Keys:
     with scratch(home / FOLDER) as folder:
-        files = prover.derive(circuit, srs.path, folder, limits, progress)
+        files = prover.derive(circuit, srs.path, folder, limits, progress, cancel)
         settings = canonical.digest(files["settings"].read_bytes())
         if not _is_pinned(settings, circuit):
             raise VerificationError(f"{circuit.name}: settings {settings.hex()} are not the pinned")
         _store(home, srs.cut)
-        made = Keys(
+        return Keys(
             **{name: _store(home, path.read_bytes()) for name, path in files.items()},
             srs=srs.digest,
         )
-    _write(index, _encode_keys(made))
-    return made
 
 
 def derive_verifying_key(
@@ -211,22 +260,8 @@ def _is_pinned(settings: Digest, circuit: Circuit) -> bool:
 
 def _store(home: Path, data: bytes) -> Digest:
     digest = canonical.digest(data)
-    _write(home / FOLDER / "objects" / digest.hex(), data)
+    write_whole(home / FOLDER / "objects" / digest.hex(), data)
     return digest
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
 
 
 def _local_srs(home: Path, logrows: int) -> Srs | None:
@@ -274,8 +309,7 @@ def _encode_keys(keys: Keys) -> bytes:
 
 
 def _parse_keys(data: bytes) -> Keys:
-    fields = Fields.parse(data, _KIND)
-    names = ("settings", "verifying_key", "proving_key", "compiled", "srs")
-    found = Keys(**{name: fields.digest(name) for name in names})
-    fields.done()
+    document = Fields.parse(data, _KIND)
+    found = Keys(**{each.name: document.digest(each.name) for each in fields(Keys)})
+    document.done()
     return found

@@ -5,6 +5,7 @@ child does with them (`python -m circuits.proving.prover`): it alone calls ezkl.
 is set to WARNING before the first call, since below that it writes out the witness.
 """
 
+import ctypes
 import json
 import logging
 import os
@@ -12,43 +13,35 @@ import re
 import resource
 import signal
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
+from functools import partial
 from pathlib import Path
+from threading import Event
 from types import ModuleType
 from typing import Any, Final, TextIO
 
-from circuits.evaluate import Outputs
-from circuits.pinned import PINNED
+from circuits.evaluate import Outputs, public_values
 from circuits.proving import worker
-from circuits.proving.worker import Limits, Progress, scratch
+from circuits.proving.verifier import BACKEND, EzklVerifier, statement, version
+from circuits.proving.worker import Limits, Progress
 from circuits.spec import Circuit
 from provenance import canonical
-from provenance.errors import MalformedError, UnavailableError, VerificationError
-from provenance.field import Digest
-from provenance.poseidon import ezkl_sponge
-from provenance.proof import Proof
+from provenance.errors import UnavailableError, VerificationError
 
-BACKEND: Final = "ezkl"
-VERIFY_LIMITS: Final = Limits(seconds=60, memory_bytes=2 * 2**30)
-FALSE: Final = "[halo2]"
-"""In ezkl's errors on verifying: read without trouble, but false. Other tags are of readers."""
+__all__ = ["BACKEND", "EzklVerifier", "ProvingFiles", "derive", "generate_srs", "prove", "version"]
 
-
-def version() -> str:
-    """Return the installed ezkl's version, or raise UnavailableError."""
-    try:
-        return metadata.version("ezkl")
-    except metadata.PackageNotFoundError as error:
-        raise UnavailableError(
-            "ezkl is not installed: pip install 'rootline-provenance[zk]'"
-        ) from error
+PR_SET_PDEATHSIG: Final = 1
+PR_SET_DUMPABLE: Final = 4
 
 
 def derive(
-    circuit: Circuit, srs: Path, folder: Path, limits: Limits, progress: Progress
+    circuit: Circuit,
+    srs: Path,
+    folder: Path,
+    limits: Limits,
+    progress: Progress,
+    cancel: Event | None = None,
 ) -> Mapping[str, Path]:
     """Return the files `settings`, `compiled`, `verifying_key`, `proving_key`, made in `folder`.
 
@@ -58,6 +51,7 @@ def derive(
         folder: From `scratch`.
         limits: For the child.
         progress: Told of settings, compile and setup.
+        cancel: Once it is set the child is killed.
 
     Raises:
         UnavailableError: The prover failed, ran out of time or memory, or is not installed.
@@ -70,17 +64,24 @@ def derive(
         "cells": circuit.cells,
         "srs": str(srs.resolve()),
     }
-    answer = worker.run(job, folder, limits, progress)
+    answer = worker.run(job, folder, limits, progress, cancel=cancel)
     if "done" not in answer:
         raise UnavailableError(f"{circuit.name}: keys could not be made: {answer['failed']}")
     names = ("settings", "compiled", "verifying_key", "proving_key")
     return {name: folder / name for name in names}
 
 
-def generate_srs(logrows: int, folder: Path, limits: Limits, progress: Progress) -> Path:
+def generate_srs(
+    logrows: int,
+    folder: Path,
+    limits: Limits,
+    progress: Progress,
+    cancel: Event | None = None,
+) -> Path:
     """Return a new INSECURE SRS: this process could forge proofs under it. Demo and tests only."""
     version()
-    answer = worker.run({"step": "srs", "logrows": logrows}, folder, limits, progress)
+    job = {"step": "srs", "logrows": logrows}
+    answer = worker.run(job, folder, limits, progress, cancel=cancel)
     if "done" not in answer:
         raise UnavailableError(f"no SRS could be made: {answer['failed']}")
     return folder / "srs"
@@ -88,11 +89,16 @@ def generate_srs(logrows: int, folder: Path, limits: Limits, progress: Progress)
 
 @dataclass(frozen=True, slots=True)
 class ProvingFiles:
-    """Where compiled circuit, proving key and whole SRS lie."""
+    """Where compiled circuit, proving key and whole SRS lie, and what verifies the proof made.
+
+    Attributes:
+        verifying: Settings, verifying key and cut SRS; without them a proof is not verified.
+    """
 
     compiled: Path
     proving_key: Path
     srs: Path
+    verifying: tuple[Path, Path, Path] | None = None
 
 
 def prove(
@@ -104,10 +110,11 @@ def prove(
     progress: Progress,
     *,
     hashed: bool = False,
+    cancel: Event | None = None,
 ) -> bytes:
     """Return the proof that some private values lead to `outputs`.
 
-    The witness goes through a pipe to the child and from there into a file without a name.
+    The witness goes through a pipe to the child and from there into a file in memory.
 
     Args:
         files: The circuit's artifacts.
@@ -115,92 +122,33 @@ def prove(
         outputs: The rows of outputs that they lead to, whether ezkl shows or hashes them.
         folder: From `scratch`.
         limits: For the child.
-        progress: Told of mock and prove.
+        progress: Told of mock, prove and verify.
         hashed: Whether the circuit's outputs are hashed.
+        cancel: Once it is set the child is killed.
 
     Raises:
         VerificationError: The witness does not lead to these public values.
         UnavailableError: The prover failed, ran out of time or memory, or is not installed.
     """
     version()
+    public = public_values(outputs, hashed=hashed)
     job = {
         "step": "prove",
         "compiled": str(files.compiled.resolve()),
         "proving_key": str(files.proving_key.resolve()),
         "srs": str(files.srs.resolve()),
+        "verifying": [str(path.resolve()) for path in files.verifying or ()],
         "inputs": [[_hex(value) for value in row] for row in witness.values()],
         "outputs": [[_hex(value) for value in row] for row in outputs],
-        "hashes": [_hex(ezkl_sponge(row)) for row in outputs] if hashed else None,
+        "hashes": [_hex(value) for value in public] if hashed else None,
+        "public": public,
     }
-    answer = worker.run(job, folder, limits, progress)
+    answer = worker.run(job, folder, limits, progress, cancel=cancel)
     if answer.get("refused"):
         raise VerificationError("the witness does not satisfy the circuit: nothing was proved")
     if "done" not in answer:
         raise UnavailableError(f"no proof was made: {answer['failed']}")
-    return bytes(answer["done"])
-
-
-class EzklVerifier:
-    """Verifies ezkl's proofs in a child process, from settings, verifying key and cut SRS alone."""
-
-    def __init__(self, home: Path | None = None, limits: Limits = VERIFY_LIMITS) -> None:
-        """Use scratch folders below `home` or the system's own, each removed at once."""
-        self._home = home
-        self._limits = limits
-
-    def verify(self, proof: Proof, artifacts: Mapping[Digest, bytes]) -> None:
-        """Check that some witness leads to `proof.public` under the proof's verifying key.
-
-        Only proof bytes and public values reach ezkl: the rest of its proof file is not
-        authenticated. Neither are settings, so those of a known circuit must be the pinned ones.
-
-        Raises:
-            MalformedError: An artifact or the proof cannot be read.
-            VerificationError: The proof is false, or an artifact is another than it names.
-            UnavailableError: An artifact is missing, or ezkl is not installed, failed or ran out
-                of time or memory.
-        """
-        _check_circuit(proof)
-        key, settings, srs = (_artifact(artifacts, digest) for digest in proof.artifacts)
-        if proof.backend_version != version():
-            raise UnavailableError(
-                f"the proof needs ezkl {proof.backend_version}, installed is {version()}"
-            )
-        statement = {
-            "instances": [[_hex(value) for value in proof.public]],
-            "proof": list(proof.proof),
-        }
-        with scratch(self._home) as folder:
-            (folder / "proof").write_text(json.dumps(statement))
-            (folder / "settings").write_bytes(settings)
-            (folder / "verifying_key").write_bytes(key)
-            (folder / "srs").write_bytes(srs)
-            answer = worker.run({"step": "verify"}, folder, self._limits)
-        if answer.get("done") is not True:
-            text = str(answer.get("failed"))
-            if FALSE in text:
-                raise VerificationError(f"the {proof.circuit} proof does not verify: {text}")
-            raise MalformedError(f"proof, key, settings or SRS cannot be read by ezkl: {text}")
-
-
-def _check_circuit(proof: Proof) -> None:
-    if proof.backend != BACKEND:
-        raise UnavailableError(f"a proof by {proof.backend}; this verifier reads {BACKEND} only")
-    known = PINNED.get(proof.circuit)
-    if known and proof.settings != known.settings:
-        raise VerificationError(f"the settings are not those of {proof.circuit}")
-    if known and len(proof.proof) != known.proof_bytes:
-        raise MalformedError(
-            f"a {proof.circuit} proof has {known.proof_bytes} bytes, not {len(proof.proof)}"
-        )
-
-
-def _artifact(artifacts: Mapping[Digest, bytes], digest: Digest) -> bytes:
-    if digest not in artifacts:
-        raise UnavailableError(f"the artifact {digest.hex()} is missing")
-    if canonical.digest(artifacts[digest]) != digest:
-        raise VerificationError(f"the artifact named {digest.hex()} has another digest")
-    return artifacts[digest]
+    return bytes.fromhex(answer["done"])
 
 
 def _hex(value: int) -> str:
@@ -243,27 +191,47 @@ class _Child:
         return {"done": True}
 
     def prove(self, job: dict[str, Any]) -> dict[str, Any]:
-        with tempfile.TemporaryFile("w+", dir=".") as witness:
-            json.dump(_witness(job), witness)
-            witness.flush()
-            path = f"/dev/fd/{witness.fileno()}"
-            self.stage("mock")
-            witness.seek(0)
-            try:
-                satisfied = self._ezkl.mock(path, job["compiled"])
-            except RuntimeError:
-                satisfied = False
-            if satisfied is not True:
-                return {"refused": True}
-            self.stage("prove")
-            witness.seek(0)
-            self._ezkl.prove(path, job["compiled"], job["proving_key"], "proof", job["srs"])
-        return {"done": json.loads(Path("proof").read_bytes())["proof"]}
+        witness = os.memfd_create("witness")
+        path = f"/proc/self/fd/{witness}"
+        Path(path).write_text(json.dumps(_witness(job)))
+        self.stage("mock")
+        try:
+            satisfied = self._ezkl.mock(path, job["compiled"])
+        except RuntimeError as error:
+            if _is_of_the_machine(str(error)):
+                raise
+            satisfied = False
+        if satisfied is not True:
+            return {"refused": True}
+        self.stage("prove")
+        self._ezkl.prove(path, job["compiled"], job["proving_key"], "proof", job["srs"])
+        os.close(witness)
+        made = bytes(json.loads(Path("proof").read_bytes())["proof"])
+        if job["verifying"]:
+            self.stage("verify")
+            found = self._verify(statement(made, job["public"]), job["verifying"])
+            if found is not True:
+                raise RuntimeError("the proof made does not verify: a proving key is corrupt")
+        return {"done": made.hex()}
 
-    def verify(self, _: dict[str, Any]) -> dict[str, Any]:
+    def verify(self, job: dict[str, Any]) -> dict[str, Any]:
         self.stage("verify")
+        for each in job["proofs"]:
+            self.say({"part": _attempted("verify", partial(self._one, each))})
+        return {"done": True}
+
+    def _one(self, each: dict[str, Any]) -> dict[str, Any]:
+        found = self._verify(each["proof"], each["artifacts"])
+        if found and each["cut"]:
+            call = partial(self._verify, each["cut"], each["artifacts"])
+            if _attempted("verify", lambda: {"done": call()}).get("done") is True:
+                return {"failed": "a shorter proof verifies too", "tail": True}
+        return {"done": found}
+
+    def _verify(self, proof: str, artifacts: Sequence[str]) -> bool:
+        Path("statement").write_text(proof)
         reduced = True
-        return {"done": self._ezkl.verify("proof", "settings", "verifying_key", "srs", reduced)}
+        return self._ezkl.verify("statement", *artifacts, reduced) is True
 
 
 def _witness(job: dict[str, Any]) -> dict[str, Any]:
@@ -280,14 +248,36 @@ def _witness(job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _attempted(step: str, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what a call returns, or `failed` and why."""
+    try:
+        return call()
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:  # noqa: BLE001  # a Rust panic is no Exception
+        panicked = type(error).__name__ == "PanicException"
+        return {"failed": _told(step, error), "panicked": panicked}
+
+
+def _is_of_the_machine(text: str) -> bool:
+    """Return whether an error is of reading a file or of the disk, and not of the witness."""
+    return "[io]" in text or "os error" in text
+
+
 def _told(step: str, error: BaseException) -> str:
     """Return what an error says; on proving without numbers, which could be of the witness."""
     text = re.sub(r"[0-9a-f]*[0-9][0-9a-f]*", "…", str(error)) if step == "prove" else str(error)
     return f"{step}: {text[:300]}"
 
 
-def _limit(job: dict[str, Any]) -> None:
-    """Bound memory, leave no core dump, and end by alarm even if the parent is gone."""
+def _limit(job: dict[str, Any], parent: int) -> None:
+    """Bound memory, leave no core dump or crash report, and end with the parent or by alarm."""
+    if sys.platform == "linux":
+        system = ctypes.CDLL(None)
+        system.prctl(PR_SET_DUMPABLE, 0)
+        system.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            raise SystemExit(1)
     resource.setrlimit(resource.RLIMIT_AS, (job["memory_bytes"], job["memory_bytes"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -296,8 +286,9 @@ def _limit(job: dict[str, Any]) -> None:
 
 def main() -> None:
     """Do the job that stands on standard input; answer on standard output, one JSON a line."""
+    parent = os.getppid()
     job = json.loads(sys.stdin.buffer.read())
-    _limit(job)
+    _limit(job, parent)
     with os.fdopen(os.dup(1), "w") as channel:
         os.dup2(2, 1)
         logging.getLogger("ezkl").setLevel(logging.WARNING)
@@ -309,13 +300,7 @@ def main() -> None:
             channel.write(json.dumps({"missing": f"ezkl cannot be imported ({error})"}) + "\n")
             return
         child = _Child(ezkl, channel)
-        try:
-            child.say(getattr(child, job["step"])(job))
-        except (KeyboardInterrupt, SystemExit, MemoryError):
-            raise
-        except BaseException as error:  # noqa: BLE001  # a Rust panic is no Exception
-            panicked = type(error).__name__ == "PanicException"
-            child.say({"failed": _told(job["step"], error), "panicked": panicked})
+        child.say(_attempted(job["step"], lambda: getattr(child, job["step"])(job)))
 
 
 if __name__ == "__main__":

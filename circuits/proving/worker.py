@@ -1,14 +1,16 @@
 """One step of proving in a process of its own, under limits of time and memory.
 
-A job goes in through a pipe as one JSON object; stages and the answer come back as JSON lines:
+A job goes in through a pipe as one JSON object; stages and answers come back as JSON lines:
 
     {"stage":"setup"}
+    {"part":{…}}        one of several answers, if the job has several parts
     {"done":{…}}        or {"failed":"<step>: …","panicked":false} or {"missing":"…"}
 
 ezkl holds the interpreter's lock while it proves, panics in ways `except Exception` misses, hangs
 on some false witnesses and writes into the home folder: so it never runs in the caller's process.
 The child's home is a scratch folder that is always removed; what it prints is never passed on,
-because it may speak of the witness.
+because it may speak of the witness. A child ends with its caller, however that ends; one that
+crashes or is killed is tried once more, one that is out of time or memory is not.
 """
 
 import contextlib
@@ -34,6 +36,10 @@ Progress = Callable[[str], None]
 ENTRY: Final = "circuits.proving.prover"
 SOURCE: Final = Path(__file__).resolve().parent.parent.parent
 OUT_OF_MEMORY: Final = (b"memory allocation of", b"MemoryError", b"Cannot allocate memory")
+ATTEMPTS: Final = 2
+"""How often a child is started whose work ends by a crash or a killer's hand."""
+POLL_SECONDS: Final = 0.05
+"""How soon a child ends after it was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,13 @@ def _sweep(home: Path) -> None:
 
 
 def run(
-    job: dict[str, Any], folder: Path, limits: Limits = LIMITS, progress: Progress = silent
+    job: dict[str, Any],
+    folder: Path,
+    limits: Limits = LIMITS,
+    progress: Progress = silent,
+    *,
+    parts: list[dict[str, Any]] | None = None,
+    cancel: threading.Event | None = None,
 ) -> dict[str, Any]:
     """Return a child's answer to `job`: `done`, or `failed` with `panicked`.
 
@@ -88,27 +100,71 @@ def run(
         folder: The child's working and home folder, from `scratch`.
         limits: When the child is killed.
         progress: Called as stages begin; what it raises ends the child.
+        parts: Takes the answers to the job's parts, also when the child ends before the last.
+        cancel: Once it is set the child is killed.
 
     Raises:
-        UnavailableError: Time or memory ran out, the prover is not installed, or it died.
+        UnavailableError: Time or memory ran out, it was cancelled, it died every time, or the
+            prover is not installed.
     """
     bounded = {**job, "seconds": limits.seconds, "memory_bytes": limits.memory_bytes}
-    with tempfile.TemporaryFile(dir=folder) as errors, _child(folder, limits, errors) as child:
-        late = threading.Event()
-        timer = threading.Timer(limits.seconds, _stop, (child, late))
-        timer.start()
-        try:
-            answer = _converse(child, json.dumps(bounded).encode(), progress)
-        finally:
-            timer.cancel()
-            _kill(child)
-        if answer is None:
-            errors.seek(0)
-            cause = "time" if late.is_set() else _cause(child.returncode, errors.read())
-            raise UnavailableError(f"{job['step']}: {_ADVICE[cause].format(limits)}")
+    data = json.dumps(bounded).encode()
+    for _ in range(ATTEMPTS):
+        answer, cause = _attempt(data, folder, limits, progress, parts, cancel)
+        if answer or cause not in ("killed", "death"):
+            break
+    if answer is None:
+        raise UnavailableError(f"{job['step']}: {_ADVICE[cause].format(limits)}")
     if "missing" in answer:
         raise UnavailableError(f"{answer['missing']}: pip install 'rootline-provenance[zk]'")
     return answer
+
+
+def _attempt(
+    job: bytes,
+    folder: Path,
+    limits: Limits,
+    progress: Progress,
+    parts: list[dict[str, Any]] | None,
+    cancel: threading.Event | None,
+) -> tuple[dict[str, Any] | None, str]:
+    """Return a child's answer, or None and why there is none."""
+    if parts is not None:
+        parts.clear()
+    with tempfile.TemporaryFile(dir=folder) as errors, _child(folder, limits, errors) as child:
+        stopped: list[str] = []
+        ended = threading.Event()
+        watch = threading.Thread(
+            target=_watch, args=(child, limits.seconds, cancel, ended, stopped), daemon=True
+        )
+        watch.start()
+        try:
+            answer = _converse(child, job, progress, parts)
+        finally:
+            ended.set()
+            watch.join()
+            _kill(child)
+        errors.seek(0)
+        return answer, stopped[0] if stopped else _cause(child.returncode, errors.read())
+
+
+def _watch(
+    child: "subprocess.Popen[bytes]",
+    seconds: float,
+    cancel: threading.Event | None,
+    ended: threading.Event,
+    stopped: list[str],
+) -> None:
+    """Kill the child when its time is over or it is cancelled, and say which."""
+    end = time.monotonic() + seconds
+    while not ended.wait(min(POLL_SECONDS, seconds) if cancel else seconds):
+        if cancel and cancel.is_set():
+            stopped.append("cancelled")
+        elif time.monotonic() >= end:
+            stopped.append("time")
+        if stopped:
+            _kill(child)
+            return
 
 
 def _child(folder: Path, limits: Limits, errors: IO[bytes]) -> "subprocess.Popen[bytes]":
@@ -131,7 +187,10 @@ def _child(folder: Path, limits: Limits, errors: IO[bytes]) -> "subprocess.Popen
 
 
 def _converse(
-    child: "subprocess.Popen[bytes]", job: bytes, progress: Progress
+    child: "subprocess.Popen[bytes]",
+    job: bytes,
+    progress: Progress,
+    parts: list[dict[str, Any]] | None,
 ) -> dict[str, Any] | None:
     """Return the child's answer, or None if it ended without one."""
     if child.stdin is None or child.stdout is None:
@@ -141,17 +200,15 @@ def _converse(
         child.stdin.close()
     for line in child.stdout:
         answer: dict[str, Any] = json.loads(line)
-        if "stage" not in answer:
+        if "stage" in answer:
+            progress(answer["stage"])
+        elif "part" in answer and parts is not None:
+            parts.append(answer["part"])
+        else:
             return answer
-        progress(answer["stage"])
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(GRACE_SECONDS)
     return None
-
-
-def _stop(child: "subprocess.Popen[bytes]", late: threading.Event) -> None:
-    late.set()
-    _kill(child)
 
 
 def _kill(child: "subprocess.Popen[bytes]") -> None:
@@ -162,12 +219,16 @@ def _kill(child: "subprocess.Popen[bytes]") -> None:
 
 
 def _cause(status: int, errors: bytes) -> str:
-    full = any(text in errors for text in OUT_OF_MEMORY) or status == -signal.SIGKILL
-    return "memory" if full else "death"
+    if any(text in errors for text in OUT_OF_MEMORY):
+        return "memory"
+    return "killed" if status == -signal.SIGKILL else "death"
 
 
 _ADVICE: Final = {
     "time": "stopped after {0.seconds:g} seconds; raise the time limit",
+    "cancelled": "cancelled; nothing is left behind",
     "memory": "out of memory under the limit of {0.memory_bytes:,} bytes; raise it",
-    "death": "the prover's process died without an answer; try again",
+    "killed": "the prover's process was killed, twice, as is done when a machine is out of memory; "
+    "prove fewer at once",
+    "death": "the prover's process died twice without an answer; try again",
 }

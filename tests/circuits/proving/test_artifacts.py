@@ -10,7 +10,6 @@ from circuits.pinned import PINNED
 from circuits.proving import artifacts
 from circuits.proving.artifacts import (
     CEREMONY,
-    CUT_BYTES,
     Keys,
     Srs,
     ceremony_srs,
@@ -21,6 +20,7 @@ from circuits.proving.artifacts import (
     object_path,
     verifier_artifacts,
 )
+from circuits.proving.verifier import CUT_BYTES
 from circuits.proving.worker import Limits
 from circuits.registry import circuit
 from provenance import canonical

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,12 +108,14 @@ def test_a_child_that_is_killed_is_no_answer(tmp_path: Path, number: int) -> Non
 
 
 def test_a_step_that_fails_says_why(tmp_path: Path) -> None:
+    (tmp_path / "rubbish").write_bytes(b"{}")
+    parts: list[dict[str, Any]] = []
+    each = {"proof": "{}", "cut": None, "artifacts": [str(tmp_path / "rubbish")] * 3}
     with scratch(tmp_path) as folder:
-        for name in ("proof", "settings", "verifying_key", "srs"):
-            (folder / name).write_bytes(b"{}")
-        answer = worker.run({"step": "verify"}, folder)
-    assert answer["failed"].startswith("verify: Failed to run verify: [io] missing field")
-    assert answer["panicked"] is False
+        job = {"step": "verify", "proofs": [each, each]}
+        assert worker.run(job, folder, parts=parts) == {"done": True}
+    assert [part["panicked"] for part in parts] == [False, False]
+    assert parts[0]["failed"].startswith("verify: Failed to run verify: [io] missing field")
 
 
 def test_a_missing_prover_is_named_with_its_remedy(
