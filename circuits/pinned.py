@@ -25,19 +25,19 @@ def _pinned(onnx: str, settings: str, proof_bytes: int) -> Pinned:
 
 
 PINNED: Final[Mapping[str, Pinned]] = {
-    "membership-14.v1": _pinned(
-        "a374cdec18546db8f47ca7acef6e8790af27f0300093a94160e899f4e12974f7",
-        "77695e3c090989720b36950b73a6767d6ef37702bcf004213cef0cbb51289a8c",
+    "membership-14.v2": _pinned(
+        "6a6c770a61f87a1112657e227cea68471a5094975d0b6fde4c3d0ddc6b11878d",
+        "f7cd555fcd14c4bc287780b1c4eb8d7e017fc5e9b2e203d5168d83ccc7488597",
         2560,
     ),
-    "membership-22.v1": _pinned(
-        "0b308c3a3fa98c2dfccaf848375ac3c8af79d811e89d3b629537dc100866d59f",
-        "0cae887c9a7aee20d606f1bd7b92b2faf75e5225c7eb2ddc5ca609184bdcb602",
+    "membership-22.v2": _pinned(
+        "ff26ab782a6c140d4cda3d7102edf6979456c79fad062ba01fbb130df0ad3056",
+        "f987b67aef85283900bd921cf3b1a120a4c712a878a197ad1c88324e97641ca9",
         2560,
     ),
-    "membership-32.v1": _pinned(
-        "7b123f9a6b1924638304d4c0a2096521b97282f17c42dcae9148b0d525728bb7",
-        "780ffb99f5f1333085c12260897d6169fcf550b643dabc99fd285c7fb597cebc",
+    "membership-32.v2": _pinned(
+        "53baf76a01ae218f5c1e1e345e251c43ac16e357f7bd2a404e13d4ba721f1388",
+        "1e6c9c8b6f4e0244f0cdb52ad6167f61624818d290937a80cccf492e8e903b2c",
         2112,
     ),
 }

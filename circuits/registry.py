@@ -1,7 +1,7 @@
 """Circuits by name: the first word of a name is its family, and the family reads the rest.
 
-    circuit("membership-22.v1").statement
-    circuit("membership-22.v1").onnx()
+    circuit("membership-22.v2").statement
+    circuit("membership-22.v2").onnx()
 
 The usual circuits are pinned; others of a family can be made and proved too, and then a policy
 alone says which of their settings and keys count.
@@ -28,7 +28,7 @@ def circuit(name: str, function: bytes | None = None) -> Circuit:
     """Return the circuit with this name.
 
     Args:
-        name: Such as `membership-22.v1`.
+        name: Such as `membership-22.v2`.
         function: The function that a circuit of a user's own is about.
 
     Raises:

@@ -4,7 +4,7 @@
 to this claim is made of everything else, so a proof cannot be carried over to another dataset, log,
 issuer or circuit:
 
-    {"circuit":"membership-22.v1","claim":"membership","dataset":"…","issuer":"…",
+    {"circuit":"membership-22.v2","claim":"membership","dataset":"…","issuer":"…",
      "kind":"rootline/context/v1","log":"…"}
 """
 

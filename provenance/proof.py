@@ -1,11 +1,11 @@
 """A zero-knowledge proof as a value, what it is about, and what a verifier of proofs must do.
 
-    {"backend":"ezkl","backend_version":"23.0.5","circuit":"membership-22.v1",
+    {"backend":"ezkl","backend_version":"23.0.5","circuit":"membership-22.v2",
      "kind":"rootline/proof/v1","proof":"<hex>","public":["<hex, 32 bytes>",…],"settings":"<hex>",
      "srs":"<hex>","verifying_key":"<hex>"}
 
 A proof says only that some witness leads to its public values under its verifying key. Whoever
-relies on it computes the whole vector of public values himself, as `membership_public` does, and
+relies on it computes the whole vector of public values himself, as provenance.expected does, and
 compares it, and decides whether the verifying key and the SRS are ones he trusts.
 """
 
@@ -16,20 +16,13 @@ from typing import Final, Protocol
 from provenance import canonical
 from provenance.canonical import Fields
 from provenance.errors import MalformedError, VerificationError
-from provenance.field import ZERO, Digest, FieldElement, parse_hex
-from provenance.tree import DEPTH, elements, lift, top_depth
+from provenance.field import Digest, FieldElement, parse_hex
+from provenance.tree import elements
 
 KIND: Final = "rootline/proof/v1"
 MAX_PROOF_BYTES: Final = 2**16
 MAX_PUBLIC: Final = 2**12
 MAX_BYTES: Final = 2**20
-
-MEMBERSHIP: Final[Mapping[str, int]] = {
-    "membership-14.v1": 14,
-    "membership-22.v1": 22,
-    "membership-32.v1": 32,
-}
-"""Membership circuits: name to total depth, 14 levels in the chunk and the rest above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +30,7 @@ class Proof:
     """A zero-knowledge proof; names by digest all that is needed to verify it.
 
     Attributes:
-        circuit: Name and version of the circuit, such as `membership-22.v1`.
+        circuit: Name and version of the circuit, such as `membership-22.v2`.
         backend: The prover that made it, such as `ezkl`, and its version.
         public: All public values, in the circuit's order.
         proof: The prover's own bytes.
@@ -134,49 +127,6 @@ def context(statement: bytes) -> FieldElement:
         statement: The statement's canonical bytes, commitments included, public values excluded.
     """
     return FieldElement(int.from_bytes(canonical.digest(statement)[:31], "big"))
-
-
-def membership_depth(circuit: str) -> int:
-    """Return the total depth of a membership circuit, or raise MalformedError."""
-    if circuit not in MEMBERSHIP:
-        raise MalformedError(f"{circuit!r} is no membership circuit: {', '.join(MEMBERSHIP)}")
-    return MEMBERSHIP[circuit]
-
-
-def membership_public(
-    circuit: str,
-    root: FieldElement,
-    chunk_count: int,
-    blinded_leaf: FieldElement,
-    blinded_index: FieldElement,
-    context: FieldElement,
-) -> tuple[FieldElement, ...]:
-    """Return all public values that a membership proof must have, in order.
-
-    Args:
-        circuit: Name of the membership circuit.
-        root: Record root of a verified dataset commitment.
-        chunk_count: From the same commitment; it gives the depth that the root is lifted from.
-        blinded_leaf: Commitment to the leaf that the proof is about.
-        blinded_index: Commitment to its index.
-        context: From `context`, of the statement that the proof belongs to.
-
-    Raises:
-        MalformedError: No such circuit, or it is too shallow for so many chunks.
-    """
-    depth = membership_depth(circuit)
-    lifted = lift(root, top_depth(chunk_count), depth - DEPTH)
-    zeros = (ZERO,) * membership_zeros(depth)
-    return (lifted, *zeros, blinded_leaf, blinded_index, context, FieldElement(1))
-
-
-def membership_zeros(depth: int) -> int:
-    """Return how many public zeros a membership circuit of a total depth has.
-
-    One for each node above the leaf (depth - 1), for each bit of index (depth), last position and
-    slack (14 each), for position <= last position, and for leaf != 0.
-    """
-    return (depth - 1) + depth + DEPTH + DEPTH + 1 + 1
 
 
 def verify_public(proof: Proof, expected: tuple[FieldElement, ...]) -> None:

@@ -1,6 +1,8 @@
 """From a record's inclusion proof to a zero-knowledge proof, and to what its verifier needs.
 
-proof = prove_membership(inclusion, leaf, root, leaf_blind, index_blind, context, home=home)
+proof = prove_membership(
+    inclusion, leaf, root, leaf_blind, index_blind, context, chunk_count=3, home=home
+)
 EzklVerifier(home).verify(proof, verifier_artifacts(proof, home))
 """
 
@@ -15,12 +17,13 @@ from circuits.proving.worker import LIMITS, Limits, Progress, scratch, silent
 from circuits.registry import circuit
 from circuits.statements.membership import membership_values, membership_witness
 from provenance.errors import RootMismatchError
+from provenance.expected.membership import membership_depth, membership_public
 from provenance.field import FieldElement
 from provenance.leaf import blinded_index, blinded_leaf
-from provenance.proof import Proof, membership_depth, membership_public
+from provenance.proof import Proof
 from provenance.tree import InclusionProof
 
-MEMBERSHIP_22: Final = "membership-22.v1"
+MEMBERSHIP_22: Final = "membership-22.v2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def estimate(name: str, threads: int = LIMITS.threads) -> Cost:
     )
 
 
-def prove_membership(  # noqa: PLR0913  # six parts of a statement, and how to prove it
+def prove_membership(  # noqa: PLR0913  # seven parts of a statement, and how to prove it
     inclusion: InclusionProof,
     leaf: FieldElement,
     root: FieldElement,
@@ -61,6 +64,7 @@ def prove_membership(  # noqa: PLR0913  # six parts of a statement, and how to p
     index_blind: FieldElement,
     context: FieldElement,
     *,
+    chunk_count: int,
     home: Path,
     name: str = MEMBERSHIP_22,
     srs: Srs | None = None,
@@ -76,6 +80,7 @@ def prove_membership(  # noqa: PLR0913  # six parts of a statement, and how to p
         leaf_blind: Random field element, kept to open the blinded leaf later.
         index_blind: Random field element, kept to open the blinded index later.
         context: Of the statement that the proof will belong to, from `provenance.proof.context`.
+        chunk_count: How many chunks the dataset has.
         home: Keys are cached and scratch folders made in its folder `circuits`.
         name: The membership circuit to use.
         srs: From `ceremony_srs`; without one the local INSECURE SRS is used, good for a demo only.
@@ -83,17 +88,20 @@ def prove_membership(  # noqa: PLR0913  # six parts of a statement, and how to p
         progress: Told of srs, settings, compile, setup (once), then mock and prove.
 
     Raises:
-        MalformedError: A zero leaf, or a tree too deep for the circuit.
+        MalformedError: A zero leaf, a tree too deep for the circuit, or a path that does not fit so
+            many chunks.
         RootMismatchError: The inclusion proof does not lead to `root`.
         VerificationError: The circuit refuses the witness.
         UnavailableError: ezkl is missing or failed, or time or memory ran out.
     """
     chosen, depth = circuit(name), membership_depth(name)
-    witness = membership_witness(inclusion, leaf, leaf_blind, index_blind, context, depth)
+    witness = membership_witness(
+        inclusion, chunk_count, leaf, leaf_blind, index_blind, context, depth
+    )
     public = membership_public(
         name,
         root,
-        1 << len(inclusion.top_path),
+        chunk_count,
         blinded_leaf(leaf, leaf_blind),
         blinded_index(inclusion.index, index_blind),
         context,

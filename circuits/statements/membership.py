@@ -12,25 +12,27 @@ from typing import Final
 from circuits.graph import Graph
 from circuits.hashing import Hash
 from circuits.spec import Circuit
+from provenance.chunk import CHUNK
 from provenance.errors import MalformedError
+from provenance.expected.membership import membership_depth
 from provenance.field import ORDER, FieldElement
 from provenance.leaf import BLINDED_INDEX, BLINDED_LEAF
 from provenance.poseidon import poseidon
-from provenance.proof import membership_depth
-from provenance.tree import DEPTH, TOP_LEAF, InclusionProof, zero_root
+from provenance.tree import DEPTH, TOP_LEAF, InclusionProof, top_depth, zero_root
 
 Witness = Mapping[str, Sequence[int]]
 """Private values by input; see `membership_witness` for their names and meaning."""
 
 
 STATEMENT: Final = (
-    "The prover knows a record leaf, not 0, that stands under this record root at a position below "
-    "its chunk's record count; the blinded leaf commits to the leaf and the blinded index to its "
-    "index. Which record it is stays hidden. Nothing is said of a particular record until the "
-    "blinded leaf is opened."
+    "The prover knows a record leaf, not 0, that stands under this record root in one of so many "
+    "chunks, at a position below its chunk's record count; the blinded leaf commits to the leaf "
+    "and the blinded index to its index. Which record it is stays hidden. Nothing is said of a "
+    "particular record until the blinded leaf is opened."
 )
 PUBLIC: Final = (
     "root: the record root, lifted to the circuit's depth",
+    "chunk count: the record lies in one of the first so many chunks",
     "zeros: one for each constraint",
     "blinded leaf: poseidon(4, leaf, blind)",
     "blinded index: poseidon(5, index, blind)",
@@ -62,7 +64,9 @@ def membership_graph(depth: int) -> Graph:
     above = graph.private("nodes", 1, depth - 1)
     siblings = graph.private("siblings", 1, depth)
     position_bits = graph.private("position_bits", 1, DEPTH)
-    chunk_bits = [graph.private("chunk_bits", 1, depth - DEPTH)] if depth > DEPTH else []
+    top = depth - DEPTH
+    chunk_bits = [graph.private("chunk_bits", 1, top)] if top else []
+    later_bits = [graph.private("later_bits", 1, top)] if top else []
     last_bits = graph.private("last_bits", 1, DEPTH)
     slack_bits = graph.private("slack_bits", 1, DEPTH)
     inverse = graph.private("inverse", 1, 1)
@@ -72,9 +76,12 @@ def membership_graph(depth: int) -> Graph:
 
     numbers = graph.numbers(graph.stack(position_bits, last_bits, slack_bits))
     position, last, slack = (graph.rows(numbers, row, row + 1) for row in range(3))
-    index = position
-    for bits in chunk_bits:
-        index = graph.add(index, graph.numbers(bits, DEPTH))
+    index, chunk_count = position, graph.one
+    if top:
+        numbers = graph.numbers(graph.stack(*chunk_bits, *later_bits))
+        chunk, later = graph.rows(numbers, 0, 1), graph.rows(numbers, 1, 2)
+        index = graph.add(index, graph.multiply(chunk, graph.constants([[CHUNK]])))
+        chunk_count = graph.add(graph.add(chunk, later), graph.one)
 
     bits, nodes = graph.join(position_bits, *chunk_bits), graph.join(leaf, above)
     moved = graph.multiply(bits, graph.subtract(siblings, nodes))
@@ -92,12 +99,13 @@ def membership_graph(depth: int) -> Graph:
     climbed = graph.join(
         graph.lanes(parents, 0, DEPTH - 1),
         graph.lanes(tagged, 0, 1),
-        *([graph.lanes(parents, DEPTH, depth)] if chunk_bits else []),
+        *([graph.lanes(parents, DEPTH, depth)] if top else []),
     )
     graph.publish(
         graph.lanes(climbed, depth - 1, depth),
+        chunk_count,
         graph.subtract(above, graph.lanes(climbed, 0, depth - 1)),
-        graph.non_boolean(graph.join(bits, last_bits, slack_bits)),
+        graph.non_boolean(graph.join(bits, *later_bits, last_bits, slack_bits)),
         graph.subtract(graph.subtract(last, position), slack),
         graph.subtract(graph.multiply(leaf, inverse), graph.one),
         graph.lanes(tagged, 1, 3),
@@ -108,6 +116,7 @@ def membership_graph(depth: int) -> Graph:
 
 def membership_witness(
     inclusion: InclusionProof,
+    chunk_count: int,
     leaf: int,
     leaf_blind: int,
     index_blind: int,
@@ -118,6 +127,7 @@ def membership_witness(
 
     Args:
         inclusion: Where the leaf stands; its path is lifted to `depth` with empty trees.
+        chunk_count: How many chunks the dataset has.
         leaf: The tree's leaf, never 0.
         leaf_blind: Random field element that hides the leaf.
         index_blind: Random field element that hides the index.
@@ -125,7 +135,8 @@ def membership_witness(
         depth: The circuit's total depth.
 
     Raises:
-        MalformedError: A zero leaf, or a tree that is deeper than the circuit.
+        MalformedError: A zero leaf, a tree that is deeper than the circuit, or a path that does not
+            fit so many chunks.
     """
     if not 0 < leaf < ORDER:
         raise MalformedError("a leaf is a field element other than 0")
@@ -133,15 +144,18 @@ def membership_witness(
     siblings = (*inclusion.path, *inclusion.top_path, *map(zero_root, empty))
     if len(siblings) != depth:
         raise MalformedError(f"a tree of {len(siblings)} levels does not fit a circuit of {depth}")
+    later, top = chunk_count - 1 - inclusion.chunk, depth - DEPTH
+    if later < 0 or len(inclusion.top_path) != top_depth(chunk_count):
+        raise MalformedError(f"the path does not fit a dataset of {chunk_count} chunks")
+    chunk_bits = {"chunk_bits": _bits(inclusion.chunk, top), "later_bits": _bits(later, top)}
     last = inclusion.count - 1
-    chunk_bits = _bits(inclusion.chunk, depth - DEPTH)
     return {
         "one": (1,),
         "leaf": (leaf,),
         "nodes": _nodes(leaf, inclusion, siblings),
         "siblings": siblings,
         "position_bits": _bits(inclusion.position, DEPTH),
-        **({"chunk_bits": chunk_bits} if chunk_bits else {}),
+        **(chunk_bits if top else {}),
         "last_bits": _bits(last, DEPTH),
         "slack_bits": _bits(last - inclusion.position, DEPTH),
         "inverse": (pow(leaf, -1, ORDER),),
@@ -157,7 +171,9 @@ def membership_values(witness: Witness) -> tuple[FieldElement, ...]:
     above, siblings = witness["nodes"], witness["siblings"]
     position_bits, chunk_bits = witness["position_bits"], witness.get("chunk_bits", ())
     bits = (*position_bits, *chunk_bits)
+    later_bits = witness.get("later_bits", ())
     last, slack = _number(witness["last_bits"]), _number(witness["slack_bits"])
+    checked = (*bits, *later_bits, *witness["last_bits"], *witness["slack_bits"])
     parents = [
         _hash(node + bit * (sibling - node), sibling - bit * (sibling - node))
         for node, sibling, bit in zip((leaf, *above), siblings, bits, strict=True)
@@ -166,8 +182,9 @@ def membership_values(witness: Witness) -> tuple[FieldElement, ...]:
     climbed = [*parents[: DEPTH - 1], top_leaf, *parents[DEPTH:]]
     public = (
         climbed[-1],
+        _number(chunk_bits) + _number(later_bits) + one,
         *(node - below for node, below in zip(above, climbed[:-1], strict=True)),
-        *(bit * bit - bit for bit in (*bits, *witness["last_bits"], *witness["slack_bits"])),
+        *(bit * bit - bit for bit in checked),
         last - _number(position_bits) - slack,
         leaf * inverse - one,
         _hash(BLINDED_LEAF * one, leaf, *witness["leaf_blind"]),

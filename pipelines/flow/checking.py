@@ -22,13 +22,14 @@ from provenance.dataset import DatasetCommitment
 from provenance.envelope import MAX_PAYLOAD, PublicKey
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.evidence import read, verify_manifest
+from provenance.expected.membership import membership_public
 from provenance.field import Digest
 from provenance.findings import CLAIMS
 from provenance.membership import MembershipClaim
 from provenance.opening import Opening, verify_opening
 from provenance.policy import Policy
 from provenance.proof import KIND as PROOF_KIND
-from provenance.proof import Proof, context, membership_public, verify_public
+from provenance.proof import Proof, context, verify_public
 from storage.atomic import read_bounded
 
 MAX_DOCUMENT: Final = 2**24

@@ -15,7 +15,7 @@ from provenance.membership import MembershipClaim, context_statement
 from provenance.proof import Proof, context
 from storage.atomic import write_atomic
 
-CIRCUIT = "membership-22.v1"
+CIRCUIT = "membership-22.v2"
 
 
 def prepare(space: Workspace, circuit: str = CIRCUIT) -> None:
@@ -65,6 +65,7 @@ def prove_membership(
             blinds[0],
             blinds[1],
             context(context_statement(*about)),
+            chunk_count=commitment.chunks,
             home=space.home.path,
             name=circuit,
         )

@@ -1,4 +1,4 @@
-"""Keys of membership-22.v1 under a local INSECURE SRS, made once for all tests that prove."""
+"""Keys of membership-22.v2 under a local INSECURE SRS, made once for all tests that prove."""
 
 from pathlib import Path
 

@@ -10,14 +10,52 @@ from dataclasses import dataclass
 from functools import partial
 
 from circuits.statements.membership import membership_witness
+from provenance.expected.membership import membership_depth
 from provenance.field import ORDER, FieldElement
 from provenance.leaf import blinded_index, blinded_leaf
 from provenance.poseidon import poseidon
-from provenance.proof import membership_depth
 from provenance.tree import DEPTH, TOP_LEAF
 from tests.circuits.sample import CONTEXT, INDEX_BLIND, LEAF_BLIND, Sample, Witness
 
 STOLEN = 7**50
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a membership circuit's public values stand, by its total depth."""
+
+    depth: int
+
+    @property
+    def bit(self) -> int:
+        return self.depth + 1
+
+    @property
+    def later(self) -> int:
+        return self.bit + self.depth
+
+    @property
+    def last(self) -> int:
+        return self.later + self.depth - DEPTH
+
+    @property
+    def slack(self) -> int:
+        return self.last + DEPTH
+
+    @property
+    def order(self) -> int:
+        return self.slack + DEPTH
+
+    @property
+    def leaf(self) -> int:
+        return self.order + 1
+
+    @staticmethod
+    def node(level: int) -> int:
+        return level + 1
+
+
+COUNT = 1
 
 
 @dataclass(frozen=True)
@@ -37,15 +75,22 @@ def forgeries(sample: Sample) -> Iterator[Forgery]:
         yield _foreign_branch(sample, level, depth)
     for level in range(depth):
         yield _fitted_bit(sample, level, depth)
-    for group, first in (("last_bits", 2 * depth), ("slack_bits", 2 * depth + DEPTH)):
-        for bit in range(DEPTH):
+    at = Places(depth)
+    for group, first in (
+        ("later_bits", at.later),
+        ("last_bits", at.last),
+        ("slack_bits", at.slack),
+    ):
+        for bit in range(len(sample.witness.get(group, ()))):
             yield _carried_bit(sample, group, first, bit)
+    if depth > DEPTH:
+        yield from _chunks(sample, depth)
     yield from _counts(sample, depth)
     yield _zero_leaf(sample, depth)
     yield _untagged_chunk(sample, depth)
     yield _node_as_leaf(sample, depth)
     yield _other_values(sample, depth)
-    yield _other_one(sample, depth)
+    yield _other_one(sample)
 
 
 def _foreign_branch(sample: Sample, level: int, depth: int) -> Forgery:
@@ -54,7 +99,10 @@ def _foreign_branch(sample: Sample, level: int, depth: int) -> Forgery:
     true = sample.witness["nodes"][level - 1 :]
     witness = _with_leaf(sample.witness, STOLEN) | {"nodes": (*nodes, *true)}
     return Forgery(
-        f"foreign branch below {level}", witness, _claim(sample, witness), frozenset({level})
+        f"foreign branch below {level}",
+        witness,
+        _claim(sample, witness),
+        frozenset({Places.node(level)}),
     )
 
 
@@ -76,11 +124,15 @@ def _fitted_bit(sample: Sample, level: int, depth: int) -> Forgery:
     }
     if "chunk_bits" in true:
         witness["chunk_bits"] = bits[DEPTH:]
-    betrayed = {depth + level}
+    betrayed = {Places(depth).bit + level}
     if level < DEPTH:
         moved = (bit - true["position_bits"][level]) << level
         witness["slack_bits"] = _put(true["slack_bits"], 0, true["slack_bits"][0] - moved)
-        betrayed.add(2 * depth + DEPTH)
+        betrayed.add(Places(depth).slack)
+    else:
+        moved = (bit - true["chunk_bits"][level - DEPTH]) << level - DEPTH
+        witness["later_bits"] = _put(true["later_bits"], 0, true["later_bits"][0] - moved)
+        betrayed.add(Places(depth).later)
     return Forgery(f"fitted bit {level}", witness, _claim(sample, witness), frozenset(betrayed))
 
 
@@ -95,18 +147,30 @@ def _carried_bit(sample: Sample, group: str, first: int, bit: int) -> Forgery:
     return Forgery(f"{group} {bit}", witness, _claim(sample, witness), frozenset(betrayed))
 
 
+def _chunks(sample: Sample, depth: int) -> Iterator[Forgery]:
+    """A record in a chunk beyond the declared ones, under a root that the issuer built so."""
+    beyond, none = _digits(sample.chunks)[: depth - DEPTH], _digits(0)[: depth - DEPTH]
+    for later, betrayed in ((none, COUNT), (_put(none, 0, -1), Places(depth).later)):
+        witness = sample.witness | {"chunk_bits": beyond, "later_bits": later}
+        witness, root = _rebuilt(witness, depth, _top_of(sample))
+        claimed = _claim(sample, witness, root)
+        yield Forgery(
+            f"beyond the chunks betrayed by {betrayed}", witness, claimed, frozenset({betrayed})
+        )
+
+
 def _counts(sample: Sample, depth: int) -> Iterator[Forgery]:
     """A record beyond its chunk's count, and a chunk that counts more than it can hold."""
-    position, order = sample.inclusion.position, 2 * depth + 28
+    position, at = sample.inclusion.position, Places(depth)
     for count, last_bits, slack_bits, betrayed in (
-        (position, _digits(position - 1), _digits(0), order),
-        (position, _digits(position - 1), _put(_digits(0), 0, -1), order - DEPTH),
-        (2**14 + 1, _put(_digits(0), 0, 2**14), _digits(2**14 - position), order - 2 * DEPTH),
+        (position, _digits(position - 1), _digits(0), at.order),
+        (position, _digits(position - 1), _put(_digits(0), 0, -1), at.slack),
+        (2**14 + 1, _put(_digits(0), 0, 2**14), _digits(2**14 - position), at.last),
         (0, _put(_digits(0), 0, -1), _put(_digits(0), 0, -1 - position), None),
     ):
         witness = sample.witness | {"last_bits": last_bits, "slack_bits": slack_bits}
         witness, root = _rebuilt(witness, depth, partial(_top, count))
-        numbers = {betrayed} if betrayed else {order - DEPTH, order - 2 * DEPTH}
+        numbers = {betrayed} if betrayed else {at.slack, at.last}
         name = f"count {count} betrayed by {sorted(numbers)}"
         yield Forgery(name, witness, _claim(sample, witness, root), frozenset(numbers))
 
@@ -114,13 +178,13 @@ def _counts(sample: Sample, depth: int) -> Iterator[Forgery]:
 def _zero_leaf(sample: Sample, depth: int) -> Forgery:
     witness, root = _rebuilt(_with_leaf(sample.witness, 0), depth, _top_of(sample))
     claimed = _claim(sample, witness, root)
-    return Forgery("zero leaf", witness, claimed, frozenset({2 * depth + 29}))
+    return Forgery("zero leaf", witness, claimed, frozenset({Places(depth).leaf}))
 
 
 def _untagged_chunk(sample: Sample, depth: int) -> Forgery:
     """An issuer's root in which the chunk root stands for the top leaf, without its count."""
     witness, root = _rebuilt(sample.witness, depth, lambda node: node)
-    betrayed = {DEPTH} if depth > DEPTH else {0}
+    betrayed = {Places.node(DEPTH)} if depth > DEPTH else {0}
     return Forgery("untagged chunk", witness, _claim(sample, witness, root), frozenset(betrayed))
 
 
@@ -137,22 +201,22 @@ def _node_as_leaf(sample: Sample, depth: int) -> Forgery:
     witness = _with_leaf(moved, true["nodes"][0])
     nodes = _climb(true["nodes"][0], witness, depth)
     witness["nodes"] = (*nodes[: DEPTH - 1], *true["nodes"][DEPTH - 1 :])
-    betrayed = {DEPTH} if depth > DEPTH else {0}
+    betrayed = {Places.node(DEPTH)} if depth > DEPTH else {0}
     return Forgery("node as leaf", witness, _claim(sample, witness), frozenset(betrayed))
 
 
 def _other_values(sample: Sample, depth: int) -> Forgery:
     """An honest witness for other blinds and another context than claimed."""
     chosen = (LEAF_BLIND + 1, INDEX_BLIND + 1, CONTEXT + 1)
-    witness = membership_witness(sample.inclusion, sample.leaf, *chosen, depth)
-    betrayed = range(2 * depth + 30, 2 * depth + 33)
+    witness = membership_witness(sample.inclusion, sample.chunks, sample.leaf, *chosen, depth)
+    betrayed = range(Places(depth).leaf + 1, Places(depth).leaf + 4)
     return Forgery("other blinds and context", witness, sample.public, frozenset(betrayed))
 
 
-def _other_one(sample: Sample, depth: int) -> Forgery:
+def _other_one(sample: Sample) -> Forgery:
     """A unit of 0, under which every constant of the circuit vanishes."""
     witness = sample.witness | {"one": (0,), "inverse": (0,)}
-    return Forgery("one is 0", witness, sample.public, frozenset({2 * depth + 33}))
+    return Forgery("one is 0", witness, sample.public, frozenset({len(sample.public) - 1, COUNT}))
 
 
 def _claim(sample: Sample, witness: Witness, root: int | None = None) -> tuple[FieldElement, ...]:

@@ -12,8 +12,8 @@ from typing import Any
 from circuits.proving.artifacts import verifier_artifacts
 from circuits.proving.membership import prove_membership
 from circuits.statements.membership import membership_values
+from provenance.expected.membership import MEMBERSHIP
 from provenance.field import ORDER, FieldElement
-from provenance.proof import MEMBERSHIP
 from tests.circuits.forgeries import forgeries
 from tests.circuits.sample import CONTEXT, INDEX_BLIND, LEAF_BLIND, Witness, sample
 
@@ -30,7 +30,14 @@ def main(home: Path) -> None:
 def _proof(home: Path) -> dict[str, Any]:
     found = sample()
     proof = prove_membership(
-        found.inclusion, found.leaf, found.root, LEAF_BLIND, INDEX_BLIND, CONTEXT, home=home
+        found.inclusion,
+        found.leaf,
+        found.root,
+        LEAF_BLIND,
+        INDEX_BLIND,
+        CONTEXT,
+        chunk_count=found.chunks,
+        home=home,
     )
     artifacts = verifier_artifacts(proof, home)
     return {
@@ -50,7 +57,7 @@ def _proof(home: Path) -> dict[str, Any]:
 
 
 def _membership() -> dict[str, Any]:
-    honest = [sample(name, chunks=1 if name == "membership-14.v1" else 3) for name in MEMBERSHIP]
+    honest = [sample(name, chunks=1 if name == "membership-14.v2" else 3) for name in MEMBERSHIP]
     forged = [f for f in forgeries(sample()) if f.witness["one"] == (1,)]
     chosen = {f.name.partition(" ")[0]: f for f in forged}
     return {
@@ -72,7 +79,7 @@ def _membership() -> dict[str, Any]:
         ],
         "forged": [
             {
-                "circuit": "membership-22.v1",
+                "circuit": "membership-22.v2",
                 "name": each.name,
                 "witness": _hexed(each.witness),
                 "public": [value.hex for value in membership_values(each.witness)],

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from circuits.statements.membership import membership_witness
+from provenance.expected.membership import membership_depth, membership_public
 from provenance.field import FieldElement
 from provenance.leaf import blinded_index, blinded_leaf
-from provenance.proof import membership_depth, membership_public
 from provenance.tree import InclusionProof, chunk_root, prove_inclusion, record_root
 
-NAME = "membership-22.v1"
+NAME = "membership-22.v2"
 CONTEXT = FieldElement(2**200 + 11)
 LEAF_BLIND = FieldElement(2**251 + 3)
 INDEX_BLIND = FieldElement(2**250 + 5)
@@ -43,6 +43,8 @@ def sample(name: str = NAME, chunks: int = 3, count: int = 5, position: int = 2)
         root=root,
         chunks=chunks,
         inclusion=inclusion,
-        witness=membership_witness(inclusion, leaf, LEAF_BLIND, INDEX_BLIND, CONTEXT, depth),
+        witness=membership_witness(
+            inclusion, chunks, leaf, LEAF_BLIND, INDEX_BLIND, CONTEXT, depth
+        ),
         public=membership_public(name, root, chunks, *hidden, CONTEXT),
     )

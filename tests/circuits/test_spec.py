@@ -7,7 +7,7 @@ from circuits.registry import circuit
 from circuits.spec import Circuit
 from provenance import canonical
 from provenance.errors import MalformedError
-from provenance.proof import MEMBERSHIP
+from provenance.expected.membership import MEMBERSHIP
 
 EACH = pytest.mark.parametrize(
     "each", [circuit(name) for name in PINNED], ids=lambda each: each.name
@@ -40,4 +40,4 @@ def test_every_membership_circuit_is_registered() -> None:
 
 def test_an_unknown_circuit_is_refused_with_those_there_are() -> None:
     with pytest.raises(MalformedError, match=r"membership"):
-        circuit("membership-23.v1")
+        circuit("membership-23.v2")

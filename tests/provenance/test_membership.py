@@ -27,7 +27,7 @@ def test_the_context_changes_with_all_that_the_claim_is_about() -> None:
         replace(CLAIM, issuer=STRANGER.public_key.key_id),
         replace(CLAIM, log=word("other")),
         replace(CLAIM, dataset=word("other")),
-        replace(CLAIM, circuit="membership-14.v1"),
+        replace(CLAIM, circuit="membership-14.v2"),
     ]
     assert len({claim.context for claim in (CLAIM, *changed)}) == 5
 

@@ -10,16 +10,14 @@ import pytest
 
 from provenance import canonical
 from provenance.errors import MalformedError, VerificationError
+from provenance.expected.membership import MEMBERSHIP, membership_public, membership_zeros
 from provenance.field import ORDER, ZERO, Digest, FieldElement
 from provenance.poseidon import poseidon
 from provenance.proof import (
     MAX_PROOF_BYTES,
     MAX_PUBLIC,
-    MEMBERSHIP,
     Proof,
     context,
-    membership_public,
-    membership_zeros,
     verify_public,
 )
 from provenance.tree import zero_root
@@ -66,14 +64,15 @@ def test_public_values_follow_from_commitment_and_claim(case: dict[str, Any]) ->
 @pytest.mark.parametrize(("circuit", "depth"), MEMBERSHIP.items())
 def test_the_vector_holds_root_zeros_commitments_context_and_one(circuit: str, depth: int) -> None:
     public = membership_public(circuit, ROOT, 1, LEFT, RIGHT, FieldElement(9))
-    assert len(public) == 2 * depth + 34
-    assert public[1:-4] == (ZERO,) * membership_zeros(depth)
+    assert len(public) == 3 * depth + 21
+    assert public[1] == 1
+    assert public[2:-4] == (ZERO,) * membership_zeros(depth)
     assert public[-4:] == (3, 4, 9, 1)
 
 
 def test_the_root_is_lifted_from_the_depth_that_the_chunk_count_gives() -> None:
     def first(chunks: int) -> int:
-        return membership_public("membership-22.v1", ROOT, chunks, LEFT, RIGHT, ZERO)[0]
+        return membership_public("membership-22.v2", ROOT, chunks, LEFT, RIGHT, ZERO)[0]
 
     lifted = ROOT
     for level in range(8):
@@ -86,14 +85,14 @@ def test_the_root_is_lifted_from_the_depth_that_the_chunk_count_gives() -> None:
 
 def test_a_dataset_with_too_many_chunks_needs_a_deeper_circuit() -> None:
     with pytest.raises(MalformedError, match="cannot be lifted"):
-        membership_public("membership-22.v1", ROOT, 257, LEFT, RIGHT, ZERO)
+        membership_public("membership-22.v2", ROOT, 257, LEFT, RIGHT, ZERO)
     with pytest.raises(MalformedError, match="cannot be lifted"):
-        membership_public("membership-14.v1", ROOT, 2, LEFT, RIGHT, ZERO)
+        membership_public("membership-14.v2", ROOT, 2, LEFT, RIGHT, ZERO)
 
 
 def test_a_circuit_of_another_name_has_no_membership_values() -> None:
     with pytest.raises(MalformedError, match="no membership circuit"):
-        membership_public("membership-21.v1", ROOT, 1, LEFT, RIGHT, ZERO)
+        membership_public("membership-21.v2", ROOT, 1, LEFT, RIGHT, ZERO)
 
 
 def test_the_context_is_the_first_31_bytes_of_the_statements_digest() -> None:
@@ -112,7 +111,7 @@ def test_each_public_value_is_compared(number: int) -> None:
 
 @pytest.mark.parametrize("public", [PROOF.public[:-1], (*PROOF.public, ZERO), PROOF.public[:1]])
 def test_a_dropped_or_added_public_value_is_refused(public: tuple[FieldElement, ...]) -> None:
-    with pytest.raises(VerificationError, match="public values, not the expected 78"):
+    with pytest.raises(VerificationError, match="public values, not the expected 87"):
         verify_public(replace(PROOF, public=public), PROOF.public)
 
 

@@ -41,6 +41,7 @@ from provenance.errors import UnavailableError, VerificationError
 from provenance.evidence import seal
 from provenance.exclusion import ExclusionIndex, prove_absence, prove_presence, record_keys
 from provenance.exclusion import key as exclusion_key
+from provenance.expected.membership import membership_public
 from provenance.features import FeatureField, FeatureSpec, feature_salt, values
 from provenance.field import Digest, FieldElement
 from provenance.findings import CLAIMS, Level, Outcome, Verdict
@@ -51,7 +52,7 @@ from provenance.membership import MembershipClaim, context_statement
 from provenance.opening import Opening
 from provenance.policy import Issuer, Policy, Requirement, Span
 from provenance.poseidon import from_words, words_to_bytes
-from provenance.proof import Proof, context, membership_public
+from provenance.proof import Proof, context
 from provenance.receipt import Block
 from provenance.record import Record, encode_record
 from provenance.replay import INITIAL, OPTIMISER, SAMPLER, Logistic, challenge, plan
@@ -62,7 +63,7 @@ from storage.celestia.share import Blob
 from storage.celestia.verifier import CelestiaVerifier
 from storage.ledger import MemoryLedger
 
-CIRCUIT: Final = "membership-22.v1"
+CIRCUIT: Final = "membership-22.v2"
 SAMPLES: Final = 2
 NOTES: Final = "text-nfkc-casefold/1"
 NAMESPACE: Final = bytes(19) + b"rl-tests-1"

@@ -95,7 +95,7 @@ def claim(dataset: Digest) -> MembershipClaim:
         issuer=ISSUER,
         log=LOG,
         dataset=dataset,
-        circuit="membership-22.v1",
+        circuit="membership-22.v2",
         blinded_leaf=FieldElement(1),
         blinded_index=FieldElement(2),
         proof=Digest(b"p" * 32),
@@ -190,7 +190,7 @@ def test_proofs_and_attestations_are_found_by_what_they_are_about(registry: Regi
     registry.record(ALL)
     (proof,) = registry.proofs_about(SECOND.subject)
     assert (proof.commitment, proof.circuit, proof.proof) == (
-        *(CLAIM.subject, "membership-22.v1", Digest(b"p" * 32)),
+        *(CLAIM.subject, "membership-22.v2", Digest(b"p" * 32)),
     )
     (found,) = registry.attestations_of(RUN.subject)
     assert (found.digest, found.kind, found.issuer) == (RUN.digest, "run", ISSUER)

@@ -11,8 +11,8 @@ from circuits.evaluate import evaluate
 from circuits.statements.membership import membership_graph, membership_values, membership_witness
 from provenance.chunk import CHUNK
 from provenance.errors import MalformedError
+from provenance.expected.membership import MEMBERSHIP, membership_depth, membership_zeros
 from provenance.field import ORDER, FieldElement
-from provenance.proof import MEMBERSHIP, membership_depth
 from provenance.tree import DEPTH, InclusionProof
 from tests.circuits.forgeries import Forgery, forgeries
 from tests.circuits.sample import Sample, sample
@@ -23,11 +23,11 @@ ELEMENTS = st.integers(1, ORDER - 1).map(FieldElement)
 
 @cache
 def honest(name: str) -> Sample:
-    return sample(name, chunks=1 if name == "membership-14.v1" else 3)
+    return sample(name, chunks=1 if name == "membership-14.v2" else 3)
 
 
-FORGERIES = tuple(forgeries(honest("membership-22.v1")))
-SHALLOW = tuple(forgeries(honest("membership-14.v1")))
+FORGERIES = tuple(forgeries(honest("membership-22.v2")))
+SHALLOW = tuple(forgeries(honest("membership-14.v2")))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -53,7 +53,7 @@ def test_forgeries_are_betrayed_without_a_top_tree_too(forgery: Forgery) -> None
 
 
 def test_every_public_zero_is_needed_by_some_forgery() -> None:
-    zeros = set(range(1, 22 + 22 + 14 + 14 + 2))
+    zeros = set(range(1, 2 + membership_zeros(22)))
     assert set().union(*(f.betrayed_by for f in FORGERIES)) >= zeros
 
 
@@ -67,30 +67,38 @@ def betrayed(forgery: Forgery, reached: tuple[FieldElement, ...]) -> frozenset[i
 def test_any_path_in_any_tree_that_fits_is_proved(data: st.DataObject) -> None:
     top = data.draw(st.integers(0, 8))
     count = data.draw(st.integers(1, CHUNK))
+    chunks = data.draw(st.integers(2**top // 2 + 1, 2**top))
     inclusion = InclusionProof(
-        chunk=data.draw(st.integers(0, 2**top - 1)),
+        chunk=data.draw(st.integers(0, chunks - 1)),
         position=data.draw(st.integers(0, count - 1)),
         count=count,
         path=tuple(data.draw(st.lists(ELEMENTS, min_size=DEPTH, max_size=DEPTH))),
         top_path=tuple(data.draw(st.lists(ELEMENTS, min_size=top, max_size=top))),
     )
     leaf, leaf_blind, index_blind, context = (data.draw(ELEMENTS) for _ in range(4))
-    witness = membership_witness(inclusion, leaf, leaf_blind, index_blind, context, 22)
+    witness = membership_witness(inclusion, chunks, leaf, leaf_blind, index_blind, context, 22)
     reached = membership_values(witness)
-    assert not any(reached[1:-4])
+    assert reached[1] == chunks
+    assert not any(reached[2:-4])
     assert evaluate(membership_graph(22).onnx(), witness) == reached
 
 
 def test_a_zero_leaf_has_no_witness() -> None:
     with pytest.raises(MalformedError, match="other than 0"):
-        membership_witness(honest("membership-22.v1").inclusion, 0, 1, 1, 1, 22)
+        membership_witness(honest("membership-22.v2").inclusion, 3, 0, 1, 1, 1, 22)
 
 
 def test_a_tree_deeper_than_the_circuit_has_no_witness() -> None:
-    found = honest("membership-22.v1").inclusion
+    found = honest("membership-22.v2").inclusion
     deep = replace(found, top_path=(*found.top_path, *[FieldElement(1)] * 8))
     with pytest.raises(MalformedError, match="does not fit a circuit of 22"):
-        membership_witness(deep, 1, 1, 1, 1, 22)
+        membership_witness(deep, 3, 1, 1, 1, 1, 22)
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 2, 5])
+def test_a_path_that_does_not_fit_so_many_chunks_has_no_witness(chunks: int) -> None:
+    with pytest.raises(MalformedError, match="a dataset"):
+        membership_witness(honest("membership-22.v2").inclusion, chunks, 1, 1, 1, 1, 22)
 
 
 def test_the_graph_is_the_same_bytes_each_time() -> None:

@@ -7,28 +7,28 @@ from tests.pipelines.cli.conftest import Program
 
 def test_circuits_are_listed_without_a_home(program: Program) -> None:
     names = [row["circuit"] for row in program.json("circuits", "list")]
-    assert names == ["membership-14.v1", "membership-22.v1", "membership-32.v1"]
+    assert names == ["membership-14.v2", "membership-22.v2", "membership-32.v2"]
 
 
 def test_a_circuit_tells_its_statement_and_its_cost(program: Program) -> None:
-    document = program.json("circuits", "show", "membership-22.v1")
+    document = program.json("circuits", "show", "membership-22.v2")
     assert "The prover knows a record leaf" in document["statement"]
-    assert len(document["public values"]) == 6
+    assert len(document["public values"]) == 7
     assert document["seconds a proof"] > 0
 
 
 def test_a_circuit_that_is_not_there_is_named(program: Program) -> None:
-    assert "membership-22.v1" in program.fails("circuits", "show", "membership", code=2)
+    assert "membership-22.v2" in program.fails("circuits", "show", "membership", code=2)
     program.fails("circuits", "derive", "membership", code=2)
 
 
 def test_what_is_no_ceremony_file_is_refused(program: Program) -> None:
-    program("circuits", "derive", "membership-14.v1", "--srs", "table.csv", code=2)
+    program("circuits", "derive", "membership-14.v2", "--srs", "table.csv", code=2)
     assert "table.csv" in program.said
 
 
 @pytest.mark.slow
 def test_keys_are_derived_from_source(rootline: Program) -> None:
-    first = rootline.json("circuits", "derive", "membership-14.v1")
+    first = rootline.json("circuits", "derive", "membership-14.v2")
     assert "INSECURE" in first["SRS is"]
-    assert rootline.json("circuits", "derive", "membership-14.v1") == first
+    assert rootline.json("circuits", "derive", "membership-14.v2") == first

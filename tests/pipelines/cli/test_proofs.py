@@ -155,7 +155,7 @@ def test_membership_is_proved_and_verified_in_zero_knowledge(
 ) -> None:
     made = rootline.json("prove", "membership", "people", "--record", "1")
     assert "INSECURE" in made["srs"]
-    assert rootline.json("verify", made["proof"])["circuit"] == "membership-22.v1"
+    assert rootline.json("verify", made["proof"])["circuit"] == "membership-22.v2"
     words = ("verify", made["proof"], "--about", people["envelope"], "--key", issuer)
     assert "claim" in rootline.fails(*words, code=3)
     rootline("ledger", "checkpoint", "-o", "checkpoint.json")
