@@ -13,7 +13,7 @@ from typing import Final
 
 from circuits.pinned import PINNED
 from circuits.spec import Circuit
-from circuits.statements import membership
+from circuits.statements import membership, properties
 from provenance.errors import MalformedError
 
 Family = Callable[[str, bytes | None], Circuit]
@@ -21,6 +21,7 @@ Family = Callable[[str, bytes | None], Circuit]
 
 FAMILIES: Final[Mapping[str, Family]] = {
     "membership": membership.circuit,
+    "property": properties.circuit,
 }
 
 
