@@ -3,6 +3,7 @@
     HOME/circuits/objects/<SHA-256>               settings, verifying key, cut SRS, proving key, …
     HOME/circuits/keys/<circuit>-<source>.json    which objects belong to a circuit under an SRS
     HOME/circuits/srs/insecure-13-<SHA-256>       a whole SRS made on this machine: INSECURE
+    HOME/circuits/srs/lent-<SHA-256>              one that came with a request of another machine
     HOME/circuits/srs/ceremony                    digests of the cuts of ceremony files seen here
 
 Whoever makes an SRS can forge every proof under it. A local one serves demo and tests; the public
@@ -29,8 +30,10 @@ from threading import Event
 from typing import Final
 
 from circuits.proving import prover
+from circuits.proving.costs import estimate
 from circuits.proving.files import write_whole
 from circuits.proving.lock import locked
+from circuits.proving.machine import require_disk, require_memory
 from circuits.proving.worker import LIMITS, Limits, Progress, scratch, silent
 from circuits.spec import Circuit
 from provenance import canonical
@@ -113,20 +116,19 @@ def local_srs(
             return found
         with scratch(home / FOLDER) as folder:
             made = prover.generate_srs(logrows, folder, limits, progress, cancel).read_bytes()
-        return _keep_srs(home, logrows, made)
+        path = home / FOLDER / "srs" / f"insecure-{logrows}-{canonical.digest(made).hex()}"
+        write_whole(path, made)
+        return _read_srs(path, insecure=True)
 
 
 def adopt_srs(home: Path, whole: bytes) -> Srs:
-    """Return an INSECURE SRS that another of this user's machines made, kept in this home.
+    """Return an SRS that another of this user's machines sent, kept in this home.
 
     Raises:
         MalformedError: Not an SRS file.
+        UnavailableError: It cannot be written.
     """
-    return _keep_srs(home, int.from_bytes(whole[:4], "little"), whole)
-
-
-def _keep_srs(home: Path, logrows: int, whole: bytes) -> Srs:
-    path = home / FOLDER / "srs" / f"insecure-{logrows}-{canonical.digest(whole).hex()}"
+    path = home / FOLDER / "srs" / f"lent-{canonical.digest(whole).hex()}"
     if not path.exists():
         write_whole(path, whole)
     return _read_srs(path, insecure=True)
@@ -210,7 +212,10 @@ def _made_keys(
     progress: Progress,
     cancel: Event | None,
 ) -> Keys:
+    cost, what = estimate(circuit, limits.threads), f"the keys of {circuit.name}"
     with scratch(home / FOLDER) as folder:
+        require_memory(cost.keys_bytes, limits.memory_bytes, what)
+        require_disk(2 * cost.disk_bytes, folder, what)
         files = prover.derive(circuit, srs.path, folder, limits, progress, cancel)
         settings = canonical.digest(files["settings"].read_bytes())
         if not _is_pinned(settings, circuit):

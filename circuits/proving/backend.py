@@ -21,13 +21,15 @@ class Cost:
 
     Attributes:
         rows: Rows of the circuit.
-        memory_bytes: Peak of one child process, of keys or proof, whichever is more.
+        keys_bytes: Peak of memory while keys are made.
+        memory_bytes: Peak of memory of a proof.
         disk_bytes: Of the keys, which stay.
         keys_seconds: Once, for settings, compiled circuit and keys.
         proof_seconds: Each proof.
     """
 
     rows: int
+    keys_bytes: int
     memory_bytes: int
     disk_bytes: int
     keys_seconds: float

@@ -1,4 +1,4 @@
-"""What keys and proofs cost, told before anything starts, and refused where it does not fit."""
+"""What keys and proofs cost, told before anything starts."""
 
 from circuits.proving.backend import Cost
 from circuits.spec import Circuit
@@ -10,6 +10,7 @@ def estimate(circuit: Circuit, threads: int = 1) -> Cost:
     cells = rows * circuit.columns
     return Cost(
         rows=rows,
+        keys_bytes=60_000_000 + 7_000 * cells,
         memory_bytes=60_000_000 + 7_000 * cells,
         disk_bytes=4_000 * cells,
         keys_seconds=round(3.5 + (4.2e-4 * rows + 1.2e-4 * cells) / threads, 1),

@@ -86,7 +86,8 @@ class EzklProver:
             srs=keys.srs,
         )
 
-    def _srs(self, circuit: Circuit, progress: Progress) -> Srs:
+    def whole_srs(self, circuit: Circuit, progress: Progress = silent) -> Srs:
+        """Return the SRS that a circuit's keys are made under."""
         if self.srs:
             return self.srs
         return artifacts.local_srs(
@@ -94,7 +95,7 @@ class EzklProver:
         )
 
     def _keys(self, circuit: Circuit, progress: Progress) -> Keys:
-        srs = self._srs(circuit, progress)
+        srs = self.whole_srs(circuit, progress)
         return artifacts.keys(
             circuit, srs, self.home, limits=self.limits, progress=progress, cancel=self.cancel
         )
@@ -107,7 +108,7 @@ class EzklProver:
         return ProvingFiles(
             compiled=artifacts.object_path(self.home, keys.compiled),
             proving_key=artifacts.object_path(self.home, keys.proving_key),
-            srs=self._srs(circuit, progress).path,
+            srs=self.whole_srs(circuit, progress).path,
             verifying=(settings, key, cut),
         )
 

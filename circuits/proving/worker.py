@@ -109,6 +109,7 @@ def run(
     """
     bounded = {**job, "seconds": limits.seconds, "memory_bytes": limits.memory_bytes}
     data = json.dumps(bounded).encode()
+    answer, cause = None, "death"
     for _ in range(ATTEMPTS):
         answer, cause = _attempt(data, folder, limits, progress, parts, cancel)
         if answer or cause not in ("killed", "death"):
