@@ -17,6 +17,9 @@ list of its members, and no other paths than these exist (docs/spec/evidence.md)
     differences/<digest>.json         which leaves went and came between two versions
     steps/<run>.json                  challenged steps of a run
     proofs/<digest>.json              zero-knowledge proofs
+    claims/<claim>.json               steps and feature commitments that proofs are about
+    values/<claim>.json               the values in the clear whose keys are claimed to be absent
+    functions/<digest>.onnx           functions that properties are about
     circuits/<digest>.bin             settings, verifying keys and SRS cuts
 """
 
@@ -37,8 +40,8 @@ MANIFEST: Final = "manifest.json"
 _HEX: Final = r"[0-9a-f]{64}"
 _PATH: Final = re.compile(
     rf"blocks\.json|(log|receipts)/[0-9]{{10}}\.json|entries/[0-9]{{10}}\.bin|circuits/{_HEX}\.bin|"
-    rf"(attestations|paths|checkpoints|tables|openings|exclusions|differences|steps|proofs)"
-    rf"/{_HEX}\.json"
+    rf"functions/{_HEX}\.onnx|(attestations|paths|checkpoints|tables|openings|exclusions|"
+    rf"differences|steps|proofs|claims|values)/{_HEX}\.json"
 )
 
 

@@ -119,6 +119,51 @@ CLAIMS: Final[Mapping[str, Claim]] = MappingProxyType(
                 "that the record was used in training",
             ),
         ),
+        "proved-steps": Claim(
+            "these steps of the run were proved in zero knowledge: each leads from its committed "
+            "state to the next by the rule that the run declared, on the feature commitments that "
+            "stand in the dataset at its batch's positions",
+            (
+                "anything about the steps not named: the issuer chose which to prove",
+                "that a feature commitment holds what its record says (declared, L0)",
+            ),
+        ),
+        "training": Claim(
+            "all steps of the run were proved in zero knowledge: its final state came from its "
+            "initial state by the rule that the run declared, on committed records",
+            (
+                "where the initial state came from",
+                "that a feature commitment holds what its record says (declared, L0)",
+                "what the records mean",
+                "that the model's file holds the final state",
+                "that no other run took place, of which this one is the best",
+            ),
+        ),
+        "property": Claim(
+            "this function gives these values over the committed features or the committed state",
+            (
+                "what the function measures: read it",
+                "that a feature commitment holds what its record says (declared, L0)",
+                "anything about records or states that the claim does not name",
+            ),
+        ),
+        "inference": Claim(
+            "the run's final state gives these outputs for these inputs",
+            (
+                "that the final state came from the run",
+                "that a feature commitment holds what its record says (declared, L0)",
+                "that another model is not used elsewhere",
+            ),
+        ),
+        "evaluation": Claim(
+            "the run's final state predicts this many of these records' labels rightly",
+            (
+                "that the final state came from the run, or that these records were not used in it",
+                "that these records were not chosen, among others, for the result",
+                "that a feature commitment holds what its record says (declared, L0)",
+                "anything about data that comes from elsewhere",
+            ),
+        ),
         "run": Claim(
             "the issuer announced this run and registered its result",
             (

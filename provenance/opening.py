@@ -2,6 +2,10 @@
 
 {"encoded":"<hex>","feature_salt":null,"kind":"rootline/opening/v1",
  "path":{…},"salt":"<hex, 16 bytes>"}
+
+Or only its place: which feature commitment stands there, and nothing of the record.
+
+{"commitment":"<hex>","kind":"rootline/features/v1","leaf":"<hex>","path":{…}}
 """
 
 from dataclasses import dataclass
@@ -19,6 +23,7 @@ from provenance.schema import Schema
 from provenance.tree import InclusionProof, verify_inclusion
 
 KIND: Final = "rootline/opening/v1"
+FEATURES_KIND: Final = "rootline/features/v1"
 MAX_RECORD: Final = 2**22
 
 
@@ -106,3 +111,55 @@ def verify_opening(opening: Opening, commitment: DatasetCommitment) -> dict[str,
     leaf, values = opened_leaf(opening, commitment.schema, commitment.features)
     verify_inclusion(leaf, opening.path, commitment.root, commitment.chunks)
     return values
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureOpening:
+    """Which feature commitment stands at an index of a dataset.
+
+    Attributes:
+        leaf: The record's leaf digest, which its salt keeps from being guessed.
+        commitment: To the record's features.
+        path: From the leaf of both to the record root.
+    """
+
+    leaf: FieldElement
+    commitment: FieldElement
+    path: InclusionProof
+
+    def __post_init__(self) -> None:
+        """Raise MalformedError for a zero leaf, which no record has."""
+        if self.leaf == 0:
+            raise MalformedError("opening: a record's leaf digest is never 0")
+
+    @property
+    def json(self) -> JsonObject:
+        """The opening as it stands in a bundle."""
+        return {
+            "kind": FEATURES_KIND,
+            "leaf": self.leaf.hex,
+            "commitment": self.commitment.hex,
+            "path": self.path.to_json(),
+        }
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> "FeatureOpening":
+        """Return the opening that an object holds, or raise MalformedError."""
+        fields.constant("kind", FEATURES_KIND)
+        path = InclusionProof.from_json(fields.take("path"))
+        opening = cls(fields.element("leaf"), fields.element("commitment"), path)
+        fields.done()
+        return opening
+
+
+def verify_features(opening: FeatureOpening, commitment: DatasetCommitment) -> None:
+    """Check that this feature commitment stands at `opening.path.index` of the dataset.
+
+    Raises:
+        MalformedError: The path is not in its one form.
+        VerificationError: The path leads to another root, or the dataset commits to no features.
+    """
+    if commitment.features is None:
+        raise VerificationError(f"{commitment.label} commits to no features")
+    leaf = features_leaf(opening.leaf, opening.commitment)
+    verify_inclusion(leaf, opening.path, commitment.root, commitment.chunks)

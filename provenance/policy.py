@@ -7,21 +7,25 @@
      "anchors":[{"ledger":"embedded","chain":"embedded-…","height":30,"hash":"<hex>"}],
      "trusting_seconds":604800, "operators":["embedded-…"], "monitors":["<hex>"],
      "require":[{"claim":"dataset","subject":"cells@v2","level":"L1"}],
-     "licences":null, "models":null, "samples":5, "srs":[], "verifying_keys":["<hex>"]}
+     "licences":null, "models":null, "samples":5, "srs":["<hex>"],
+     "circuits":[{"circuit":"membership-22.v2","settings":"<hex>","verifying_key":"<hex>",
+                  "srs":"<hex>","proof_bytes":2560}]}
 
 People edit it, so spaces and the order of members are free; everything else is strict.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from provenance import canonical
 from provenance.anchor import Anchor
-from provenance.canonical import Fields, Json
+from provenance.canonical import Fields, Json, JsonObject
 from provenance.envelope import PublicKey
-from provenance.errors import MalformedError
+from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.field import Digest
 from provenance.findings import CLAIMS, Level
+from provenance.proof import MAX_PROOF_BYTES, Proof
 
 KIND: Final = "rootline/policy/v1"
 MAX_HEIGHT: Final = 2**53 - 1
@@ -72,6 +76,78 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustedCircuit:
+    """A circuit as the auditor derived it or had it derived: all of it together, or none of it.
+
+    Attributes:
+        circuit: Name and version.
+        settings: SHA-256 of the settings; so too of the verifying key and of the cut SRS under
+            which the key was made. That this SRS is named here says nothing for it.
+        proof_bytes: The size of every proof; None leaves it to the prover's own verifier.
+    """
+
+    circuit: str
+    settings: Digest
+    verifying_key: Digest
+    srs: Digest
+    proof_bytes: int | None
+
+    def is_of(self, proof: Proof) -> bool:
+        """Return whether a proof is one of this circuit, its size left out."""
+        named = (proof.circuit, proof.settings, proof.verifying_key, proof.srs)
+        return named == (self.circuit, self.settings, self.verifying_key, self.srs)
+
+    @property
+    def json(self) -> JsonObject:
+        """The circuit as it stands in a policy."""
+        return {
+            "circuit": self.circuit,
+            "settings": self.settings.hex(),
+            "verifying_key": self.verifying_key.hex(),
+            "srs": self.srs.hex(),
+            "proof_bytes": self.proof_bytes,
+        }
+
+    @classmethod
+    def of(cls, fields: Fields) -> "TrustedCircuit":
+        """Return the circuit that an object holds, or raise MalformedError."""
+        size = fields.optional("proof_bytes", lambda n: fields.integer(n, 1, MAX_PROOF_BYTES))
+        circuit = cls(
+            fields.name("circuit"),
+            fields.digest("settings"),
+            fields.digest("verifying_key"),
+            fields.digest("srs"),
+            size,
+        )
+        fields.done()
+        return circuit
+
+
+def check_circuit(proof: Proof, trusted: Sequence[TrustedCircuit]) -> None:
+    """Check that circuit, settings, key, SRS and size of a proof are those of one entry.
+
+    Raises:
+        UnavailableError: There is no such entry, so nobody vouches for the circuit.
+        VerificationError: The key is named as another circuit's, or the proof has another size.
+    """
+    sizes = {entry.proof_bytes for entry in trusted if entry.is_of(proof)}
+    if not sizes.isdisjoint((None, len(proof.proof))):
+        return
+    if sizes:
+        raise VerificationError(
+            f"a proof of {len(proof.proof)} bytes; {proof.circuit} has {sorted(map(str, sizes))}"
+        )
+    owners = {entry.circuit for entry in trusted if entry.verifying_key == proof.verifying_key}
+    if owners and proof.circuit not in owners:
+        raise VerificationError(
+            f"a proof of {proof.circuit} under the key of {', '.join(sorted(owners))}"
+        )
+    raise UnavailableError(
+        f"the policy names no {proof.circuit} with the proof's settings, verifying key and SRS"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything that an audit believes without proof."""
 
@@ -87,7 +163,7 @@ class Policy:
     models: tuple[Digest, ...] | None
     samples: int
     srs: tuple[Digest, ...]
-    verifying_keys: tuple[Digest, ...]
+    circuits: tuple[TrustedCircuit, ...]
 
     def is_good(self, key: PublicKey, chain: str, height: int) -> bool:
         """Return whether what `key` signed counts when it was published at `height` of `chain`."""
@@ -129,7 +205,7 @@ class Policy:
                 "models": models,
                 "samples": self.samples,
                 "srs": [digest.hex() for digest in self.srs],
-                "verifying_keys": [digest.hex() for digest in self.verifying_keys],
+                "circuits": [circuit.json for circuit in self.circuits],
             }
         )
 
@@ -151,7 +227,7 @@ class Policy:
             models=fields.optional("models", lambda name: _digests(fields, name)),
             samples=fields.integer("samples", 0, 2**16),
             srs=_digests(fields, "srs"),
-            verifying_keys=_digests(fields, "verifying_keys"),
+            circuits=tuple(map(TrustedCircuit.of, fields.objects("circuits", 10_000))),
         )
         fields.done()
         if len(set(policy.keys())) != len(policy.issuers):

@@ -9,13 +9,18 @@ relies on it computes the whole vector of public values himself, as provenance.e
 compares it, and decides whether the verifying key and the SRS are ones he trusts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from provenance import canonical
 from provenance.canonical import Fields
-from provenance.errors import MalformedError, VerificationError
+from provenance.errors import (
+    MalformedError,
+    ProvenanceError,
+    UnavailableError,
+    VerificationError,
+)
 from provenance.field import Digest, FieldElement, parse_hex
 from provenance.tree import elements
 
@@ -118,6 +123,48 @@ class ProofVerifier(Protocol):
             UnavailableError: An artifact is missing, or the backend is not installed or failed.
         """
         ...
+
+
+@runtime_checkable
+class BatchVerifier(ProofVerifier, Protocol):
+    """A verifier that many proofs together cost less than one by one."""
+
+    def verify_many(
+        self, proofs: Sequence[Proof], artifacts: Mapping[Digest, bytes]
+    ) -> Sequence[ProvenanceError | None]:
+        """Return for each proof None if it verifies, or the error that `verify` would raise."""
+        ...
+
+
+def verify_proofs(
+    verifier: ProofVerifier, proofs: Sequence[Proof], artifacts: Mapping[Digest, bytes]
+) -> None:
+    """Check that every proof verifies, all of them in one go where the verifier can.
+
+    Raises:
+        MalformedError: An artifact or a proof cannot be read.
+        VerificationError: One does not verify.
+        UnavailableError: The verifier could not tell, or left a proof without an answer.
+    """
+    if isinstance(verifier, BatchVerifier):
+        answers = verifier.verify_many(proofs, artifacts)
+    else:
+        answers = [_answer(verifier, proof, artifacts) for proof in proofs]
+    if len(answers) != len(proofs):
+        raise UnavailableError(f"the verifier answered {len(answers)} of {len(proofs)} proofs")
+    errors = [error for error in answers if error is not None]
+    for error in sorted(errors, key=lambda error: isinstance(error, UnavailableError)):
+        raise error  # what is false is told before what could not be found out
+
+
+def _answer(
+    verifier: ProofVerifier, proof: Proof, artifacts: Mapping[Digest, bytes]
+) -> ProvenanceError | None:
+    try:
+        verifier.verify(proof, artifacts)
+    except ProvenanceError as error:
+        return error
+    return None
 
 
 def context(statement: bytes) -> FieldElement:

@@ -10,7 +10,7 @@ from pipelines.cli.output import Exit, open_space, say, write_new
 from provenance.errors import MalformedError
 
 if TYPE_CHECKING:
-    from provenance.policy import Requirement
+    from provenance.policy import Requirement, TrustedCircuit
 
 policies = typer.Typer(help="An auditor's policy.", no_args_is_help=True)
 
@@ -47,8 +47,12 @@ def init(
     monitor: Annotated[
         list[str] | None, typer.Option(help="A trusted monitor's public key, in hex.")
     ] = None,
-    verifying_key: Annotated[
-        list[str] | None, typer.Option(help="A circuit's verifying key, by SHA-256.")
+    circuit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A circuit that counts: NAME:KEY:SRS[:SETTINGS], by SHA-256; `rootline circuits "
+            "derive` prints them."
+        ),
     ] = None,
     srs: Annotated[
         list[str] | None, typer.Option(help="An accepted SRS, by its cut's SHA-256.")
@@ -72,7 +76,7 @@ def init(
         require=tuple(_requirement(text) for text in require or DEFAULTS),
         monitors=tuple(PublicKey(Digest.parse(text)) for text in monitor or ()),
         samples=samples,
-        verifying_keys=tuple(map(Digest.parse, verifying_key or ())),
+        circuits=tuple(map(_circuit, circuit or ())),
         srs=tuple(map(Digest.parse, srs or ())),
         trust_operator=trust_operator,
     )
@@ -113,3 +117,13 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(audit)
     app.add_typer(policies, name="policy")
+
+
+def _circuit(text: str) -> "TrustedCircuit":
+    from pipelines.flow.auditing import trusted_circuit
+    from provenance.field import Digest
+
+    name, *digests = text.split(":")
+    if len(digests) not in (2, 3):
+        raise MalformedError(f"{text!r}: expected NAME:KEY:SRS or NAME:KEY:SRS:SETTINGS")
+    return trusted_circuit(name, *map(Digest.parse, digests))

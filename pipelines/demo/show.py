@@ -18,7 +18,7 @@ from rich.table import Table
 from pipelines.demo import data, flights, frauds
 from pipelines.demo.frauds import Fraud
 from pipelines.demo.training import train
-from pipelines.flow.auditing import policy_for, verifiers
+from pipelines.flow.auditing import policy_for, trusted_circuit, verifiers
 from pipelines.flow.catalogue import Version, find_version, nodes_of, runs, trusted_keys
 from pipelines.flow.exporting import Bundle
 from pipelines.flow.monitoring import sign_checkpoint
@@ -181,7 +181,7 @@ def _export(demo: Demo, version: Version, dataset: Dataset, proof: Proof) -> tup
             require=required(demo.run),
             monitors=(space.monitor.public_key,),
             samples=SAMPLES,
-            verifying_keys=(proof.verifying_key,),
+            circuits=(trusted_circuit(proof.circuit, proof.verifying_key, proof.srs),),
             trust_operator=True,
         )
         write_atomic(space.home.evidence / "cells.evidence", sealed)

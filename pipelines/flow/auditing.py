@@ -19,7 +19,7 @@ from provenance.errors import MalformedError
 from provenance.field import Digest
 from provenance.findings import Verdict
 from provenance.log import verify_header
-from provenance.policy import Issuer, Policy, Requirement, Span
+from provenance.policy import Issuer, Policy, Requirement, Span, TrustedCircuit
 from provenance.proof import ProofVerifier
 from storage.atomic import read_bounded
 from storage.celestia.verifier import CelestiaVerifier
@@ -71,7 +71,7 @@ def policy_for(
     require: tuple[Requirement, ...],
     monitors: tuple[PublicKey, ...] = (),
     samples: int = 5,
-    verifying_keys: tuple[Digest, ...] = (),
+    circuits: tuple[TrustedCircuit, ...] = (),
     srs: tuple[Digest, ...] = (),
     trust_operator: bool = False,
 ) -> Policy:
@@ -95,7 +95,7 @@ def policy_for(
         models=None,
         samples=samples,
         srs=srs,
-        verifying_keys=verifying_keys,
+        circuits=circuits,
     )
 
 
@@ -110,3 +110,29 @@ def _issuers(space: Workspace) -> tuple[Issuer, ...]:
     last.pop(newest, None)
     old = [Issuer(key, OWN, (Span(chain, 1, height),)) for key, height in last.items()]
     return (Issuer(newest, OWN, (Span(chain, 1, None),)), *old)
+
+
+def trusted_circuit(
+    name: str, verifying_key: Digest, srs: Digest, settings: Digest | None = None
+) -> TrustedCircuit:
+    """Return a policy's entry for a circuit; settings and size are the pinned ones.
+
+    Args:
+        name: Of the circuit.
+        verifying_key: SHA-256 of the key that the auditor derived.
+        srs: SHA-256 of the cut of the SRS that he derived it under.
+        settings: SHA-256 of the settings, where the source pins none.
+
+    Raises:
+        MalformedError: The source pins no settings, or others.
+    """
+    from circuits.pinned import PINNED
+
+    pinned = PINNED.get(name)
+    if pinned is None:
+        if settings is None:
+            raise MalformedError(f"{name}: its settings are not pinned; name their SHA-256 too")
+        return TrustedCircuit(name, settings, verifying_key, srs, None)
+    if settings not in (None, pinned.settings):
+        raise MalformedError(f"{name}: its settings are pinned as {pinned.settings.hex()}")
+    return TrustedCircuit(name, pinned.settings, verifying_key, srs, pinned.proof_bytes)

@@ -27,7 +27,7 @@ from provenance.field import Digest
 from provenance.findings import CLAIMS
 from provenance.membership import MembershipClaim
 from provenance.opening import Opening, verify_opening
-from provenance.policy import Policy
+from provenance.policy import Policy, TrustedCircuit, check_circuit
 from provenance.proof import KIND as PROOF_KIND
 from provenance.proof import Proof, context, verify_public
 from storage.atomic import read_bounded
@@ -45,14 +45,14 @@ class Known:
         datasets: By the commitment's digest.
         claims: Membership claims by the digest of the proof that they name.
         artifacts: What verifies a proof: verifying key, settings and SRS, by digest.
-        keys: Verifying keys that somebody vouches for; None where nobody was asked.
+        circuits: Those that a policy vouches for; None where nobody was asked.
         basis: Whose word the commitments rest on.
     """
 
     datasets: Mapping[Digest, DatasetCommitment]
     claims: Mapping[Digest, MembershipClaim]
     artifacts: Callable[[Proof], Mapping[Digest, bytes]] = field(repr=False)
-    keys: Sequence[Digest] | None
+    circuits: Sequence[TrustedCircuit] | None
     basis: str
 
     @classmethod
@@ -91,7 +91,7 @@ class Known:
         items = [verify(data, trusted.keys()) for data in bundle.under("attestations").values()]
         objects = {Digest.parse(n): data for n, data in bundle.under("circuits").items()}
         basis = "the issuers' keys in the policy"
-        return cls(*_sorted(items), lambda _: objects, trusted.verifying_keys, basis)
+        return cls(*_sorted(items), lambda _: objects, trusted.circuits, basis)
 
 
 def check_document(file: Path, known: Known) -> Shown:
@@ -170,10 +170,9 @@ def _membership(data: bytes, known: Known) -> Shown:
 
 def _vouched(proof: Proof, known: Known) -> str:
     name = proof.verifying_key.hex()
-    if known.keys is None:
+    if known.circuits is None:
         return f"{name}: taken as it is; `rootline circuits derive` makes it anew to compare"
-    if proof.verifying_key not in known.keys:
-        raise UnavailableError(f"the policy does not name the proof's verifying key {name}")
+    check_circuit(proof, known.circuits)
     return f"{name}: named by the policy"
 
 

@@ -11,7 +11,8 @@ from provenance.audit.datasets import anchored, check_datasets, check_openings
 from provenance.audit.differences import check_differences
 from provenance.audit.ledger import published
 from provenance.audit.members import check_issuer, check_surplus
-from provenance.audit.proofs import check_exclusions, check_memberships
+from provenance.audit.memberships import check_memberships, check_stray
+from provenance.audit.proofs import check_exclusions
 from provenance.audit.runs import check_runs
 from provenance.errors import ProvenanceError, UnavailableError
 from provenance.evidence import read, verify_manifest
@@ -64,6 +65,7 @@ def _examine(case: Case) -> None:
     check_differences(case, found)
     check_memberships(case, found)
     check_runs(case, log, found)
+    check_stray(case, found)
     check_surplus(case, found)
     case.edges.extend(edges([item.attestation for item in found.values()], case.findings))
 

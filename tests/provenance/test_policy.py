@@ -7,10 +7,26 @@ from typing import Any
 
 import pytest
 
-from provenance.errors import MalformedError
+from provenance.errors import MalformedError, UnavailableError, VerificationError
+from provenance.field import ZERO
 from provenance.findings import CLAIMS, Level
-from provenance.policy import Issuer, Policy, Requirement, Span
-from tests.provenance.documents import ISSUER, STRANGER, Key, assert_members_are_needed, vectors
+from provenance.policy import (
+    Issuer,
+    Policy,
+    Requirement,
+    Span,
+    TrustedCircuit,
+    check_circuit,
+)
+from provenance.proof import Proof
+from tests.provenance.documents import (
+    ISSUER,
+    STRANGER,
+    Key,
+    assert_members_are_needed,
+    vectors,
+    word,
+)
 
 VECTORS = vectors("policy")["cases"]
 POLICY = Policy.parse(VECTORS[0]["policy"].encode())
@@ -74,3 +90,41 @@ def test_a_policy_knows_its_issuers_keys_by_name_and_height() -> None:
     assert not policy.is_same_issuer(one, three)
     assert not policy.is_same_issuer(nobody, nobody)
     assert not policy.is_same_issuer(one, nobody)
+
+
+def trusted(**changes: Any) -> TrustedCircuit:
+    return replace(ENTRY, **changes)
+
+
+ENTRY = POLICY.circuits[0]
+PROOF = Proof(
+    ENTRY.circuit,
+    "ezkl",
+    "23.0.5",
+    (ZERO,),
+    bytes(2560),
+    ENTRY.verifying_key,
+    ENTRY.settings,
+    ENTRY.srs,
+)
+
+
+def test_a_proof_counts_only_if_it_is_all_that_one_entry_says() -> None:
+    check_circuit(PROOF, (trusted(srs=word("another")), ENTRY))
+    check_circuit(PROOF, (trusted(proof_bytes=None),))
+    check_circuit(PROOF, (trusted(proof_bytes=2559), ENTRY))
+    for name in ("settings", "verifying_key", "srs"):
+        mixed = (trusted(**{name: word("another")}), trusted(circuit="other.v1"))
+        with pytest.raises((UnavailableError, VerificationError)):
+            check_circuit(PROOF, mixed)
+    with pytest.raises(UnavailableError, match="names no membership-22"):
+        check_circuit(PROOF, ())
+
+
+def test_a_size_or_a_circuit_that_contradicts_the_policy_is_false_and_not_unknown() -> None:
+    with pytest.raises(VerificationError, match="a proof of 2560 bytes"):
+        check_circuit(PROOF, (trusted(proof_bytes=2561),))
+    with pytest.raises(VerificationError, match="under the key of other"):
+        check_circuit(PROOF, (trusted(circuit="other.v1"),))
+    with pytest.raises(UnavailableError):
+        check_circuit(PROOF, (trusted(circuit="other.v1"), trusted(srs=word("another"))))

@@ -27,6 +27,7 @@ from tests.provenance.world import (
     bad,
     build,
     fake_proof,
+    trusted,
 )
 
 OTHER = Digest(b"\7" * 32)
@@ -102,14 +103,14 @@ def test_a_proof_whose_claim_is_signed_but_not_shown_to_be_published_is_unknown(
     receipts = {path for path in honest.members if path.startswith("receipts/")}
     members = {path: data for path, data in honest.members.items() if path not in receipts}
     verdict = honest.audit(members=members)
-    assert finding(verdict, "membership", "is not shown to be published", Outcome.UNKNOWN)
+    assert finding(verdict, "evidence", "its claim is not shown to be published", Outcome.UNKNOWN)
     assert verdict.outcome is Outcome.UNKNOWN
 
 
 def test_an_unreadable_attestation_does_not_hide_that_a_proof_is_nobodys(honest: World) -> None:
     envelopes = {path for path in honest.members if path.startswith("attestations/")}
     members = {p: b"{}" if p in envelopes else data for p, data in honest.members.items()}
-    assert finding(honest.audit(members=members), "membership", "no published claim belongs")
+    assert finding(honest.audit(members=members), "evidence", "no published claim belongs")
 
 
 def test_a_membership_needs_no_chunk_table_since_the_chunk_count_is_a_public_value(
@@ -174,13 +175,34 @@ def test_a_proof_that_no_claim_names_fails(honest: World) -> None:
     other = replace(honest["proof"], backend_version="2")
     members = honest.members | {f"proofs/{other.digest.hex()}.json": other.encoded}
     verdict = honest.audit(members=members)
-    assert finding(verdict, "membership", "no published claim belongs to this proof")
+    assert finding(verdict, "evidence", "no published claim belongs to this proof")
 
 
-def test_a_verifying_key_that_the_policy_does_not_name_is_unknown(honest: World) -> None:
-    verdict = honest.audit(replace(honest.policy, verifying_keys=(OTHER,)))
-    words = "the policy does not name the proof's verifying key"
-    assert finding(verdict, "membership", words, Outcome.UNKNOWN)
+def test_a_circuit_that_no_entry_of_the_policy_names_whole_is_unknown(honest: World) -> None:
+    entry = trusted(CIRCUIT)
+    for other in (
+        replace(entry, verifying_key=OTHER),
+        replace(entry, settings=OTHER),
+        replace(entry, srs=OTHER),
+    ):
+        verdict = honest.audit(replace(honest.policy, circuits=(other,)))
+        words = "with the proof's settings, verifying key and SRS"
+        assert finding(verdict, "membership", words, Outcome.UNKNOWN)
+
+
+def test_a_key_that_the_policy_names_for_another_circuit_fails(honest: World) -> None:
+    other = replace(trusted(CIRCUIT), circuit="membership-32.v2")
+    verdict = honest.audit(replace(honest.policy, circuits=(other,)))
+    assert finding(verdict, "membership", "under the key of membership-32.v2")
+
+
+def test_a_proof_of_another_size_than_its_circuits_fails(honest: World) -> None:
+    other = replace(trusted(CIRCUIT), proof_bytes=33)
+    verdict = honest.audit(replace(honest.policy, circuits=(other,)))
+    assert finding(verdict, "membership", "a proof of 32 bytes")
+    free = replace(other, proof_bytes=None)
+    verdict = honest.audit(replace(honest.policy, circuits=(other, free)))
+    assert verdict.outcome is Outcome.HOLDS, bad(verdict)
 
 
 def test_a_backend_without_a_verifier_is_unknown(honest: World) -> None:

@@ -1,0 +1,124 @@
+"""What a bundle opens so that a claim's public values can be computed.
+
+    {"claim":"<digest>","kind":"rootline/claimed/v1",
+     "records":[<feature opening>,…],"steps":[<opening>,…]}
+
+No weight and no record is shown: steps of a transcript hold commitments, and a feature opening says
+which feature commitment stands at an index. Values whose keys are claimed to be absent may be shown
+beside it, `null` for those that are not:
+
+    {"claim":"<digest>","kind":"rootline/values/v1","values":["WDBC 003",null]}
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from provenance.audit.case import Case
+from provenance.canonical import Fields, Json, JsonObject
+from provenance.claim import Claim
+from provenance.dataset import DatasetCommitment
+from provenance.errors import MalformedError, UnavailableError, VerificationError
+from provenance.field import Digest, FieldElement
+from provenance.opening import FeatureOpening, Opening, verify_features
+
+KIND: Final = "rootline/claimed/v1"
+VALUES_KIND: Final = "rootline/values/v1"
+MAX_STEPS: Final = 2**12
+MAX_RECORDS: Final = 2**14
+MAX_VALUE: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Steps in order, and feature openings by index."""
+
+    steps: tuple[Opening, ...]
+    records: Mapping[int, FeatureOpening]
+
+
+def claimed_document(
+    claim: Digest, steps: Sequence[Opening], records: Sequence[FeatureOpening]
+) -> JsonObject:
+    """Return the member that opens what a claim is about.
+
+    Args:
+        claim: Digest of the claim.
+        steps: For a claim about steps, all of them with both their neighbours; else none.
+        records: Each record that the claim is about or that its steps use, once.
+    """
+    found = {opening.path.index: opening for opening in records}
+    return {
+        "kind": KIND,
+        "claim": claim.hex(),
+        "steps": [step.json for step in steps],
+        "records": [found[index].json for index in sorted(found)],
+    }
+
+
+def values_document(claim: Digest, values: Sequence[str | None]) -> JsonObject:
+    """Return the member that shows values whose keys a claim says are absent."""
+    return {"kind": VALUES_KIND, "claim": claim.hex(), "values": list(values)}
+
+
+def claimed(case: Case, claim: Claim) -> Claimed:
+    """Return what the evidence opens for a claim; nothing in it is verified yet.
+
+    Raises:
+        MalformedError: The member is not in its one form.
+        UnavailableError: It is not in the evidence.
+    """
+    fields = _member(case, claim, "claims", KIND)
+    if fields is None:
+        raise UnavailableError("what the claim is about is not opened in the evidence")
+    steps = tuple(map(Opening.from_fields, fields.objects("steps", MAX_STEPS)))
+    records = tuple(map(FeatureOpening.from_fields, fields.objects("records", MAX_RECORDS)))
+    fields.done()
+    if any(one.path.index >= other.path.index for one, other in pairwise(records)):
+        raise MalformedError("claimed: records are opened in ascending order, each once")
+    return Claimed(steps, {opening.path.index: opening for opening in records})
+
+
+def shown_values(case: Case, claim: Claim, count: int) -> tuple[str | None, ...]:
+    """Return the value behind each of a claim's keys, None where the evidence does not show it."""
+    fields = _member(case, claim, "values", VALUES_KIND)
+    if fields is None:
+        return (None,) * count
+    values = tuple(map(_value, fields.items("values", count)))
+    fields.done()
+    if len(values) != count:
+        raise MalformedError(f"values: {len(values)} for {count} keys; one each, or null")
+    return values
+
+
+def commitments(
+    opened: Mapping[int, FeatureOpening], indexes: Sequence[int], dataset: DatasetCommitment
+) -> dict[int, FieldElement]:
+    """Return the feature commitments at these indexes of the dataset, each shown to stand there.
+
+    Raises:
+        MalformedError: A path is not in its one form.
+        VerificationError: Other records are opened than these, or one does not stand there.
+    """
+    if set(opened) != set(indexes):
+        raise VerificationError("other records are opened than those that the claim is about")
+    for opening in opened.values():
+        verify_features(opening, dataset)
+    return {index: opening.commitment for index, opening in opened.items()}
+
+
+def _member(case: Case, claim: Claim, folder: str, kind: str) -> Fields | None:
+    data = case.bundle.members.get(f"{folder}/{claim.digest.hex()}.json")
+    if data is None:
+        return None
+    fields = Fields.parse(data, kind)
+    if fields.digest("claim") != claim.digest:
+        raise MalformedError(f"{folder}: the member speaks of another claim")
+    return fields
+
+
+def _value(value: Json) -> str | None:
+    if value is not None and (not isinstance(value, str) or len(value) > MAX_VALUE):
+        raise MalformedError(f"values: strings of at most {MAX_VALUE} characters, or null")
+    return value

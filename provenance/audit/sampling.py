@@ -1,0 +1,60 @@
+"""Which records a run's seed gives to each step, and which it holds out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from provenance.audit.case import Case
+from provenance.audit.datasets import chunk_table
+from provenance.canonical import JsonObject
+from provenance.chunk import CHUNK
+from provenance.dataset import DatasetCommitment
+from provenance.errors import MalformedError, UnavailableError, VerificationError
+from provenance.replay import SAMPLER, Plan, plan
+from provenance.training import Run, RunStart
+from provenance.tree import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """The sampler's plan in running numbers, and where each chunk's records begin in them."""
+
+    plan: Plan
+    table: tuple[Chunk, ...]
+    firsts: tuple[int, ...]
+
+    def numbers(self, indexes: Sequence[int]) -> tuple[int, ...]:
+        """Return the running numbers of records by index, or raise MalformedError."""
+        return tuple(map(self._number, indexes))
+
+    def _number(self, index: int) -> int:
+        chunk, position = divmod(index, CHUNK)
+        if chunk >= len(self.table) or position >= self.table[chunk].count:
+            raise MalformedError(f"the dataset has no record with index {index}")
+        return self.firsts[chunk] + position
+
+
+def sampling(case: Case, start: RunStart, run: Run, dataset: DatasetCommitment) -> Sampling:
+    """Return what the declared sampler makes of the run's seed.
+
+    Raises:
+        UnavailableError: The sampler is not known here, or the dataset's table not in the evidence.
+        VerificationError: It gives another number of steps than the transcript has.
+    """
+    if start.sampler != SAMPLER:
+        raise UnavailableError(f"sampler {start.sampler} cannot be run here")
+    table = chunk_table(case, dataset.digest, dataset.root, dataset.chunks, dataset.records)
+    chosen = plan(run.seed, dataset.records, sampler_parameters(start))
+    if len(chosen.batches) != run.transcript.steps:
+        raise VerificationError(
+            f"the sampler gives {len(chosen.batches)} steps, the transcript has "
+            f"{run.transcript.steps}"
+        )
+    firsts = accumulate((chunk.count for chunk in table), initial=0)
+    return Sampling(chosen, table, tuple(firsts))
+
+
+def sampler_parameters(start: RunStart) -> JsonObject:
+    """Return the hyperparameters that the sampler reads."""
+    names = ("batch", "epochs", "holdout_permille")
+    return {name: start.hyperparameters.get(name) for name in names}
