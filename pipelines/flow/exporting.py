@@ -13,15 +13,14 @@ from pipelines.flow.workspace import Workspace
 from provenance import canonical
 from provenance.audit.datasets import opened_document, table_document
 from provenance.audit.ledger import blocks_document
-from provenance.audit.steps import Sample, State, record_index, steps_document
+from provenance.audit.steps import Sample, steps_document
 from provenance.canonical import JsonObject
 from provenance.evidence import seal
 from provenance.field import Digest
 from provenance.membership import MembershipClaim
 from provenance.proof import Proof
 from provenance.replay import challenge
-from provenance.training import STEP_SCHEMA, Run, Step
-from provenance.tree import Chunk
+from provenance.training import STEP_SCHEMA, Run
 from storage.atomic import read_bounded
 from storage.nodes import NodeFile
 from storage.readers.datasets import Dataset
@@ -120,7 +119,7 @@ def _steps(
 ) -> JsonObject:
     stored = stored_run(space, run.start)
     nodes = NodeFile.find(run_folder(space, run.start), run.transcript.root)
-    steps = _recorded(stored.states, stored.batches, version, chunk_table(space, version))
+    steps = stored.steps(chunk_table(space, version))
     opens = Opener(nodes, STEP_SCHEMA, None, stored.key)
     opened = opens.open({n: steps[n].record for n in _around(drawn, len(steps))})
     wanted = {number for n in drawn for number in stored.batches[n]}
@@ -138,26 +137,6 @@ def _steps(
     ]
     first, last = opened[0], opened[len(steps) - 1]
     return steps_document(run.digest, stored.states[0], first, last, samples)
-
-
-def _recorded(
-    states: Sequence[State],
-    batches: Sequence[Sequence[int]],
-    version: Version,
-    table: Sequence[Chunk],
-) -> list[Step]:
-    dataset = version.commitment.digest
-    around = zip(states, states[1:], batches, strict=False)
-    return [
-        Step(
-            n,
-            before.commitment,
-            after.commitment,
-            dataset,
-            tuple(record_index(table, number) for number in batch),
-        )
-        for n, (before, after, batch) in enumerate(around)
-    ]
 
 
 def _around(drawn: Sequence[int], steps: int) -> set[int]:

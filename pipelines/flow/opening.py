@@ -136,10 +136,10 @@ def prove_in_index(
     if not 0 <= number < len(commitment.indexes):
         raise MalformedError(f"{commitment.label} has no index {number}")
     entry = commitment.indexes[number]
-    raw = _raw(entry.normaliser, commitment.schema, value)
+    raw = raw_value(entry.normaliser, commitment.schema, value)
     wanted = entry.key(raw)
     key = space.secrets.load(commitment.name, space.passphrase)
-    proof = _index_file(space, version, dataset, entry).prover(key).prove(wanted)
+    proof = index_file(space, version, dataset, entry).prover(key).prove(wanted)
     if isinstance(proof, AbsenceProof):
         verify_absence(raw, proof, entry)
     else:
@@ -148,7 +148,7 @@ def prove_in_index(
     return exclusion_document(commitment.digest, number, value, proof.to_json(), absent=absent)
 
 
-def _index_file(
+def index_file(
     space: Workspace, version: Version, dataset: Dataset | None, entry: IndexEntry
 ) -> IndexFile:
     """Return the stored index, made again from the files if it is lost and they are at hand."""
@@ -170,7 +170,7 @@ def _index_file(
     return found
 
 
-def _raw(normaliser: str, schema: Schema, value: str) -> object:
+def raw_value(normaliser: str, schema: Schema, value: str) -> object:
     """Return what the normaliser takes; for exact/1 the value is an encoded record in hex."""
     if normaliser != "exact/1":
         return value

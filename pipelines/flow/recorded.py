@@ -1,6 +1,6 @@
 """What is on disk of a recorded run, finished or not: see `recording.py` for its files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -8,16 +8,18 @@ from typing import Final
 from pipelines.flow.catalogue import find_run
 from pipelines.flow.workspace import Workspace
 from provenance import canonical
-from provenance.audit.steps import State
-from provenance.canonical import Fields
+from provenance.audit.steps import State, record_index
+from provenance.canonical import Fields, JsonObject
 from provenance.chunk import CHUNK
 from provenance.errors import MalformedError
 from provenance.field import Digest
 from provenance.leaf import DatasetKey
-from provenance.training import Run, RunStart
-from storage.atomic import read_bounded
+from provenance.training import Run, RunStart, Step
+from provenance.tree import Chunk
+from storage.atomic import read_bounded, write_atomic
 
 MAX_STEPS_FILE: Final = 2**32
+MAX_FEATURES: Final = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,27 @@ class Stored:
     run: Run
     states: tuple[State, ...]
     batches: tuple[tuple[int, ...], ...]
+    features: Mapping[int, Digest]
     key: DatasetKey
+
+    def steps(self, table: Sequence[Chunk]) -> list[Step]:
+        """Return the run's steps as its transcript holds them.
+
+        Args:
+            table: The chunk table of the training dataset.
+        """
+        around = zip(self.states, self.states[1:], self.batches, strict=False)
+        return [
+            Step(
+                n,
+                before.commitment,
+                after.commitment,
+                self.start.datasets["train"],
+                tuple(record_index(table, number) for number in batch),
+                tuple(self.features[number] for number in batch) if self.features else (),
+            )
+            for n, (before, after, batch) in enumerate(around)
+        ]
 
 
 def stored_run(space: Workspace, start: Digest) -> Stored:
@@ -47,6 +69,7 @@ def stored_run(space: Workspace, start: Digest) -> Stored:
         run,
         tuple(state for _, state in lines),
         tuple(batch for batch, _ in lines[1:]),
+        _features(folder / "features.json"),
         DatasetKey(read_bounded(folder / "key", 32)),
     )
 
@@ -60,6 +83,19 @@ def recorded_steps(space: Workspace, start: Digest) -> int:
     """Return how many steps of a run are on disk, finished or not."""
     path = run_folder(space, start) / "steps.jsonl"
     return max(0, len(_whole_lines(path)) - 1) if path.exists() else 0
+
+
+def write_features(folder: Path, features: Mapping[int, Digest]) -> None:
+    """Keep the feature commitments of the records that a run used, by running number."""
+    members: JsonObject = {str(number): digest.hex() for number, digest in features.items()}
+    write_atomic(folder / "features.json", canonical.encode(members), 0o600)
+
+
+def _features(path: Path) -> dict[int, Digest]:
+    if not path.exists():
+        return {}
+    members = canonical.decode(read_bounded(path, MAX_FEATURES), limit=MAX_FEATURES)
+    return {int(number): Digest.parse(str(text)) for number, text in members.items()}
 
 
 def _lines(path: Path) -> Iterator[tuple[tuple[int, ...], State]]:

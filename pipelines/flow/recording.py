@@ -11,6 +11,7 @@ On disk, in `runs/<digest of the start>/` (0700):
     start.json     the start's commitment
     key            the transcript's own dataset key
     steps.jsonl    a line a step, flushed as it is made: {"batch":[…],"salt":"…","weights":[…]}
+    features.json  feature commitments of the records used, if the run was given its files
     <root>.nodes   the transcript's leaves, once it is finished
 
 The run statement lies among the attestations. A script that dies half-way leaves a start without
@@ -30,8 +31,9 @@ from typing import Final, Self
 from pipelines.flow.building import commit_rows
 from pipelines.flow.catalogue import Version, chunk_table, find_run, find_version
 from pipelines.flow.origin import code_origin, environment_digest
+from pipelines.flow.proofs.features import FeatureRows
 from pipelines.flow.publishing import await_block, publish_above
-from pipelines.flow.recorded import run_folder
+from pipelines.flow.recorded import run_folder, write_features
 from pipelines.flow.states import integers, model_digest, plain_object, state_bytes
 from pipelines.flow.workspace import Workspace
 from pipelines.progress import Silent
@@ -41,10 +43,13 @@ from provenance.canonical import JsonObject, digest
 from provenance.errors import MalformedError, UnavailableError
 from provenance.field import ORDER, Digest, FieldElement
 from provenance.leaf import DatasetKey
-from provenance.replay import INITIAL, OPTIMISER, SAMPLER, Logistic, Plan, plan
+from provenance.replay import INITIAL, OPTIMISER, SAMPLER, Plan, plan
+from provenance.sgd import rule_of
+from provenance.sgd.rule import MODELS, UNIFORM
 from provenance.training import STEP_SCHEMA, RunStart, Step, Transcript, bytes_state
 from provenance.training import Run as RunStatement
 from storage.atomic import make_folder, read_bounded, write_atomic
+from storage.readers.datasets import Dataset
 
 EXTERNAL: Final = "external/1"
 """A sampler, optimiser or initial state that no auditor can run again; it caps the claim at L1."""
@@ -64,9 +69,11 @@ class Run:
         optimiser: Named rule of a step, or `external/1`.
         initial: Named rule of the first state, or `external/1`.
         base: Digest of the base model's run statement, if there is one.
+        dataset: The version's files; with them the transcript holds the feature commitment of
+            every record of a batch, too.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a run declares
         self,
         name: str,
         *,
@@ -77,14 +84,16 @@ class Run:
         optimiser: str = OPTIMISER,
         initial: str = INITIAL,
         base: Digest | None = None,
+        dataset: Dataset | None = None,
     ) -> None:
         self._space = space or Workspace.find(Path.cwd(), os.environ, Silent())
         self._version = find_version(self._space, train)
         self._rules = (sampler, optimiser, initial)
-        self._name, self._base = name, base
+        self._name, self._base, self._dataset = name, base, dataset
         self._hyperparameters = plain_object(hyperparameters)
         _check_rules(self._rules, self._version, self._hyperparameters)
         self._steps: list[Step] = []
+        self._batches: list[list[int]] = []
         self._began = _now()
 
     def __enter__(self) -> Self:
@@ -153,6 +162,7 @@ class Run:
         line, after = self._commit(state)
         dataset = self._version.commitment.digest
         self._steps.append(Step(len(self._steps), before, after, dataset, indexes))
+        self._batches.append(numbers)
         self._write({"batch": numbers, **line})
 
     def finish(self, model: bytes | Path | None, metrics: Mapping[str, object]) -> RunStatement:
@@ -217,7 +227,7 @@ class Run:
             optimiser=optimiser,
             sampler=sampler,
             initial=initial,
-            state="fixed14/1" if optimiser == OPTIMISER else "bytes/1",
+            state="fixed14/1" if optimiser in MODELS else "bytes/1",
             seed_height=1,
         )
 
@@ -236,6 +246,8 @@ class Run:
         return item.commitment
 
     def _first_state(self, state: object) -> object:
+        if self._rules[1] in MODELS and self._rules[2] != EXTERNAL:
+            return rule_of(*self._rules[1:], self._hyperparameters).initial(self.seed)
         if self._rules[2] == INITIAL:
             return (0,) * len(integers(state))
         if self._rules[2] == EXTERNAL and self.start.state == "bytes/1":
@@ -256,9 +268,23 @@ class Run:
 
     def _transcript(self) -> Transcript:
         key = DatasetKey(read_bounded(self._folder / "key", 32))
-        records = [step.record for step in self._steps]
+        records = [step.record for step in self._with_features()]
         root, chunks = commit_rows(self._folder, records, STEP_SCHEMA, key)
         return Transcript(root, len(chunks), len(records))
+
+    def _with_features(self) -> list[Step]:
+        """Return the steps with the feature commitments of their batches, if files were given."""
+        if self._dataset is None or self._version.commitment.features is None:
+            return self._steps
+        rows = FeatureRows(self._space, self._version, self._dataset).open(
+            {number for batch in self._batches for number in batch}
+        )
+        found = {number: Digest(row.opening.commitment.encoded) for number, row in rows.items()}
+        write_features(self._folder, found)
+        return [
+            replace(step, features=tuple(found[number] for number in batch))
+            for step, batch in zip(self._steps, self._batches, strict=True)
+        ]
 
 
 def _check_below(name: str, height: int, named: int) -> None:
@@ -277,17 +303,17 @@ def _check_rules(
     Raises:
         MalformedError: An unknown rule, a missing hyperparameter, or data without features.
     """
-    for rule, known in zip(rules, (SAMPLER, OPTIMISER, INITIAL), strict=True):
-        if rule not in (known, EXTERNAL):
-            raise MalformedError(f"{rule!r} is no rule here: {known}, or {EXTERNAL}")
+    for rule, known in zip(rules, ((SAMPLER,), (*MODELS,), (INITIAL, UNIFORM)), strict=True):
+        if rule not in (*known, EXTERNAL):
+            raise MalformedError(f"{rule!r} is no rule here: {', '.join(known)}, or {EXTERNAL}")
     if rules[0] == SAMPLER:
         plan(Digest(bytes(32)), version.commitment.records, hyperparameters)
-    if rules[1] == OPTIMISER:
-        Logistic.of(hyperparameters)
+    if rules[1] in MODELS:
+        rule_of(rules[1], INITIAL if rules[2] == EXTERNAL else rules[2], hyperparameters)
         spec = version.commitment.features
         if spec is None or spec.label is None:
             raise MalformedError(
-                f"{OPTIMISER} needs a version with features and a label: register "
+                f"{rules[1]} needs a version with features and a label: register "
                 f"{version.commitment.label} anew with --features, or use {EXTERNAL}"
             )
 

@@ -10,7 +10,8 @@ from provenance.audit.steps import Replayed, replayed
 from provenance.errors import ProvenanceError, UnavailableError, VerificationError
 from provenance.field import Digest
 from provenance.findings import Level
-from provenance.replay import INITIAL, OPTIMISER, SAMPLER, detection
+from provenance.replay import INITIAL, SAMPLER, detection
+from provenance.sgd.rule import MODELS, UNIFORM
 from provenance.training import Run, RunStart
 
 
@@ -134,7 +135,8 @@ def _report_steps(
 
 def _check_rules(start: RunStart) -> None:
     rules = (start.sampler, start.initial, start.optimiser, start.state)
-    if rules != (SAMPLER, INITIAL, OPTIMISER, "fixed14/1"):
+    known = ((SAMPLER,), (INITIAL, UNIFORM), MODELS, ("fixed14/1",))
+    if not all(rule in names for rule, names in zip(rules, known, strict=True)):
         raise UnavailableError(f"{start.name}: an auditor here cannot run {', '.join(rules)}")
     if "train" not in start.datasets:
         raise UnavailableError(f"{start.name}: it names no dataset as 'train'")

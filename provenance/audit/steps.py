@@ -21,7 +21,8 @@ from provenance.errors import MalformedError, UnavailableError, VerificationErro
 from provenance.features import digits, feature_commitment, state_commitment, values
 from provenance.field import Digest, FieldElement
 from provenance.opening import Opening, opened_leaf, verify_opening
-from provenance.replay import Logistic, Plan, challenge, plan
+from provenance.replay import Plan, challenge, plan
+from provenance.sgd import Rule, rule_of
 from provenance.training import STEP_SCHEMA, Run, RunStart, Step
 from provenance.tree import Chunk, verify_inclusion
 
@@ -112,7 +113,7 @@ class _Replay:
     steps: tuple[Chunk, ...]
     records: tuple[Chunk, ...]
     plan: Plan
-    optimiser: Logistic
+    rule: Rule
 
 
 def steps_document(
@@ -175,13 +176,13 @@ def _prepare(case: Case, start: RunStart, run: Run, dataset: DatasetCommitment) 
         raise VerificationError(
             f"the sampler gives {len(chosen.batches)} steps, the transcript has {transcript.steps}"
         )
-    optimiser = {name: parameters.get(name) for name in ("centre", "rate_bits")}
-    return _Replay(start, run, dataset, steps, records, chosen, Logistic.of(optimiser))
+    rule = rule_of(start.optimiser, start.initial, parameters)
+    return _Replay(start, run, dataset, steps, records, chosen, rule)
 
 
 def _check_ends(replay: _Replay, initial: State, first: Opening, last: Opening) -> None:
     run = replay.run
-    if initial.commitment != run.initial or initial.weights != replay.optimiser.initial:
+    if initial.commitment != run.initial or initial.weights != replay.rule.initial(run.seed):
         raise VerificationError(
             f"the initial state is not the one that {replay.start.initial} gives"
         )
@@ -229,7 +230,7 @@ def _check_sample(replay: _Replay, number: int, sample: Sample) -> None:
     if step.batch != wanted:
         raise VerificationError(f"step {number}: its batch is not the one that the seed gives")
     rows = _rows(replay, step, sample.rows)
-    if replay.optimiser.step(sample.before.weights, rows) != sample.after.weights:
+    if replay.rule.step(sample.before.weights, rows) != sample.after.weights:
         raise VerificationError(f"step {number}: run again, it ends in another state")
 
 

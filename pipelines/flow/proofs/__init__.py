@@ -1,0 +1,1 @@
+"""Zero-knowledge proofs about what is registered: made, signed as a claim, and queued."""

@@ -1,0 +1,89 @@
+"""What a circuit opens of committed records: their digits and salts, and where each stands."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pipelines.flow.catalogue import Version, nodes_of
+from pipelines.flow.opening import records_at
+from pipelines.flow.workspace import Workspace
+from provenance.audit.steps import record_index
+from provenance.chunk import CHUNK
+from provenance.errors import UnavailableError, VerificationError
+from provenance.features import (
+    FeatureSpec,
+    digits,
+    feature_commitment,
+    feature_salt,
+)
+from provenance.field import FieldElement
+from provenance.leaf import DatasetKey, content_digest, leaf_digest, salt
+from provenance.opening import FeatureOpening, verify_features
+from provenance.record import Record, encode_record
+from provenance.tree import InclusionProof
+from storage.nodes import NodeFile
+from storage.readers.datasets import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedRow:
+    """One record as circuits take it; digits and salt are secret, the opening is not."""
+
+    digits: tuple[int, ...] = field(repr=False)
+    salt: FieldElement = field(repr=False)
+    opening: FeatureOpening
+
+    @property
+    def index(self) -> int:
+        """The record's index, chunk * 2**14 + position."""
+        return self.opening.path.index
+
+
+class FeatureRows:
+    """Opens the features of a dataset version's records, from its files, node file and key."""
+
+    def __init__(self, space: Workspace, version: Version, dataset: Dataset) -> None:
+        """Raise UnavailableError if the version commits to no features."""
+        commitment = version.commitment
+        if commitment.features is None:
+            raise UnavailableError(
+                f"{commitment.label} commits to no features: register it anew with --features"
+            )
+        self._version, self._dataset = version, dataset
+        self._spec: FeatureSpec = commitment.features
+        self._key: DatasetKey = space.secrets.load(commitment.name, space.passphrase)
+        self._nodes: NodeFile = nodes_of(space, commitment)
+
+    def open(self, numbers: Iterable[int]) -> dict[int, CommittedRow]:
+        """Return the rows of records by running number, each checked against the record root.
+
+        Raises:
+            MalformedError: No such record, or a feature out of range.
+            VerificationError: The files are not those that were registered.
+        """
+        records = records_at(self._dataset, numbers)
+        return {number: self._row(number, record) for number, record in records.items()}
+
+    def _row(self, number: int, record: Record) -> CommittedRow:
+        chunk, position = divmod(record_index(self._nodes.chunks, number), CHUNK)
+        row = self._placed(record, self._nodes.prove(chunk, position))
+        try:
+            verify_features(row.opening, self._version.commitment)
+        except VerificationError:  # the record is another one, or the inner nodes are damaged
+            row = self._placed(record, self._nodes.prove_by_hashing(chunk, position))
+            try:
+                verify_features(row.opening, self._version.commitment)
+            except VerificationError as error:
+                label = self._version.commitment.label
+                raise VerificationError(
+                    f"{self._dataset.name} does not hold the records of {label}: {error}"
+                ) from error
+        return row
+
+    def _placed(self, record: Record, path: InclusionProof) -> CommittedRow:
+        schema = self._version.commitment.schema
+        content = content_digest(schema.digest, encode_record(schema, record))
+        found, blind = digits(self._spec, record), feature_salt(self._key, content)
+        leaf = leaf_digest(salt(self._key, content), content)
+        return CommittedRow(
+            found, blind, FeatureOpening(leaf, feature_commitment(found, blind), path)
+        )
