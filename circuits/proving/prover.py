@@ -26,10 +26,21 @@ from circuits.proving import worker
 from circuits.proving.verifier import BACKEND, EzklVerifier, statement, version
 from circuits.proving.worker import Limits, Progress
 from circuits.spec import Circuit
+from circuits.table import LEAST
 from provenance import canonical
 from provenance.errors import UnavailableError, VerificationError
+from provenance.field import ZERO
 
-__all__ = ["BACKEND", "EzklVerifier", "ProvingFiles", "derive", "generate_srs", "prove", "version"]
+__all__ = [
+    "BACKEND",
+    "EzklVerifier",
+    "ProvingFiles",
+    "derive",
+    "generate_srs",
+    "proof_size",
+    "prove",
+    "version",
+]
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
@@ -69,6 +80,45 @@ def derive(
         raise UnavailableError(f"{circuit.name}: keys could not be made: {answer['failed']}")
     names = ("settings", "compiled", "verifying_key", "proving_key")
     return {name: folder / name for name in names}
+
+
+def proof_size(
+    circuit: Circuit,
+    srs: Path,
+    folder: Path,
+    limits: Limits,
+    progress: Progress,
+    cancel: Event | None = None,
+) -> int:
+    """Return the bytes of every proof of a circuit, measured on one, and without a true witness.
+
+    Constants grow from the private value `one`, so every value of a circuit is 0 when all private
+    ones are. A table that begins at 0 instead of 3 holds that, and is as large: nothing but what is
+    in the table differs from the true circuit, and the size of a proof does not depend on it.
+
+    Raises:
+        UnavailableError: As `derive`.
+    """
+    version()
+    graph = circuit.graph()
+    (folder / "circuit.onnx").write_bytes(graph.onnx())
+    table = {"lookup_range": [0, circuit.most - LEAST]} if circuit.table else {}
+    outputs = tuple((ZERO,) * (rows * lanes) for rows, lanes in (t.shape for t in graph.outputs))
+    nothing = {t.name: (0,) * (t.shape[0] * t.shape[1]) for t in graph.inputs}
+    job = {
+        "step": "size",
+        "arguments": {**circuit.run_arguments, **table},
+        "cells": circuit.cells,
+        **_proving(nothing, outputs, hashed=circuit.hashed),
+        "compiled": "compiled",
+        "proving_key": "proving_key",
+        "srs": str(srs.resolve()),
+        "verifying": [],
+    }
+    answer = worker.run(job, folder, limits, progress, cancel=cancel)
+    if "done" not in answer:
+        raise UnavailableError(f"{circuit.name}: no proof to measure: {answer}"[:300])
+    return len(answer["done"]) // 2
 
 
 def generate_srs(
@@ -131,17 +181,13 @@ def prove(
         UnavailableError: The prover failed, ran out of time or memory, or is not installed.
     """
     version()
-    public = public_values(outputs, hashed=hashed)
     job = {
         "step": "prove",
         "compiled": str(files.compiled.resolve()),
         "proving_key": str(files.proving_key.resolve()),
         "srs": str(files.srs.resolve()),
         "verifying": [str(path.resolve()) for path in files.verifying or ()],
-        "inputs": [[_hex(value) for value in row] for row in witness.values()],
-        "outputs": [[_hex(value) for value in row] for row in outputs],
-        "hashes": [_hex(value) for value in public] if hashed else None,
-        "public": public,
+        **_proving(witness, outputs, hashed=hashed),
     }
     answer = worker.run(job, folder, limits, progress, cancel=cancel)
     if answer.get("refused"):
@@ -149,6 +195,19 @@ def prove(
     if "done" not in answer:
         raise UnavailableError(f"no proof was made: {answer['failed']}")
     return bytes.fromhex(answer["done"])
+
+
+def _proving(
+    witness: Mapping[str, Sequence[int]], outputs: Outputs, *, hashed: bool
+) -> dict[str, Any]:
+    """Return the parts of a job that are about private and public values."""
+    public = public_values(outputs, hashed=hashed)
+    return {
+        "inputs": [[_hex(value) for value in row] for row in witness.values()],
+        "outputs": [[_hex(value) for value in row] for row in outputs],
+        "hashes": [_hex(value) for value in public] if hashed else None,
+        "public": public,
+    }
 
 
 def _hex(value: int) -> str:
@@ -161,6 +220,7 @@ class _Child:
     def __init__(self, ezkl: ModuleType, channel: TextIO) -> None:
         self._ezkl = ezkl
         self._channel = channel
+        self._sizes: set[tuple[Any, ...]] = set()
 
     def stage(self, name: str) -> None:
         self.say({"stage": name})
@@ -189,6 +249,10 @@ class _Child:
         self.stage("srs")
         self._ezkl.gen_srs("srs", job["logrows"])
         return {"done": True}
+
+    def size(self, job: dict[str, Any]) -> dict[str, Any]:
+        self.derive(job)
+        return self.prove(job)
 
     def prove(self, job: dict[str, Any]) -> dict[str, Any]:
         witness = os.memfd_create("witness")
@@ -221,11 +285,14 @@ class _Child:
         return {"done": True}
 
     def _one(self, each: dict[str, Any]) -> dict[str, Any]:
+        """Verify a proof; the first of each size under a key without its last byte too."""
+        size = (each["size"], *each["artifacts"])
         found = self._verify(each["proof"], each["artifacts"])
-        if found and each["cut"]:
+        if found and each["cut"] and size not in self._sizes:
             call = partial(self._verify, each["cut"], each["artifacts"])
             if _attempted("verify", lambda: {"done": call()}).get("done") is True:
                 return {"failed": "a shorter proof verifies too", "tail": True}
+            self._sizes.add(size)
         return {"done": found}
 
     def _verify(self, proof: str, artifacts: Sequence[str]) -> bool:

@@ -5,8 +5,9 @@
 
 Only proof bytes and public values reach ezkl: the rest of its proof file is not authenticated.
 Neither are its settings (settings.py says which are read at all), nor bytes after a proof's end: a
-proof has its circuit's pinned size, or, where none is pinned, no longer verifies when its last byte
-is cut off. Every size is bounded before a child is started.
+proof has its circuit's pinned size, or, where none is pinned, it must not verify without its last
+byte. (All proofs under one key have one size, so one proof of each size and key is tried so.)
+Every size is bounded before a child is started.
 """
 
 import json
@@ -119,6 +120,7 @@ class EzklVerifier:
 
 def _job(proof: Proof) -> dict[str, Any]:
     return {
+        "size": len(proof.proof),
         "proof": statement(proof.proof, proof.public),
         "cut": None if proof.circuit in PINNED else statement(proof.proof[:-1], proof.public),
         "artifacts": [digest.hex() for digest in (proof.settings, proof.verifying_key, proof.srs)],

@@ -110,7 +110,7 @@ def test_a_child_that_is_killed_is_no_answer(tmp_path: Path, number: int) -> Non
 def test_a_step_that_fails_says_why(tmp_path: Path) -> None:
     (tmp_path / "rubbish").write_bytes(b"{}")
     parts: list[dict[str, Any]] = []
-    each = {"proof": "{}", "cut": None, "artifacts": [str(tmp_path / "rubbish")] * 3}
+    each = {"size": 1, "proof": "{}", "cut": None, "artifacts": [str(tmp_path / "rubbish")] * 3}
     with scratch(tmp_path) as folder:
         job = {"step": "verify", "proofs": [each, each]}
         assert worker.run(job, folder, parts=parts) == {"done": True}
