@@ -2,19 +2,22 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from pipelines.flow.catalogue import Version, attestations, chunk_table
 from pipelines.flow.differing import document as difference_of
 from pipelines.flow.opening import Opener, open_records, opener, records_at
-from pipelines.flow.proving import proof_path
+from pipelines.flow.proofs.claiming import function_path, opened_path, proof_path
 from pipelines.flow.publishing import log_id, outbox
 from pipelines.flow.recorded import run_folder, stored_run
 from pipelines.flow.workspace import Workspace
 from provenance import canonical
+from provenance.audit.claimed import values_document
 from provenance.audit.datasets import opened_document, table_document
 from provenance.audit.ledger import blocks_document
 from provenance.audit.steps import Sample, steps_document
 from provenance.canonical import JsonObject
+from provenance.claim import Claim, PropertyStatement
 from provenance.evidence import seal
 from provenance.field import Digest
 from provenance.membership import MembershipClaim
@@ -24,6 +27,9 @@ from provenance.training import STEP_SCHEMA, Run
 from storage.atomic import read_bounded
 from storage.nodes import NodeFile
 from storage.readers.datasets import Dataset
+
+MAX_PROOF: Final = 2**24
+MAX_OPENED: Final = 2**28
 
 
 @dataclass
@@ -80,17 +86,41 @@ class Bundle:
         self.members[f"differences/{canonical.digest(data).hex()}.json"] = data
 
     def add_proofs(self) -> None:
-        """Add the proofs of all membership claims, with what verifies them."""
+        """Add the proofs of all claims, with what verifies them and what they are about."""
+        for item in attestations(self.space):
+            match item.commitment:
+                case MembershipClaim(proof=proof):
+                    self._add_proof(proof)
+                case Claim() as claim:
+                    self._add_claim(claim)
+                case _:
+                    pass
+
+    def add_values(self, claim: Claim, values: Sequence[str | None]) -> None:
+        """Add the values behind the keys of a claim of absence, in order; None keeps one back."""
+        document = values_document(claim.digest, values)
+        self._document("values", claim.digest.hex(), document)
+
+    def _add_claim(self, claim: Claim) -> None:
+        for proof in claim.proofs:
+            self._add_proof(proof)
+        opened = opened_path(self.space, claim)
+        if opened.exists():
+            self.members[f"claims/{claim.digest.hex()}.json"] = read_bounded(opened, MAX_OPENED)
+        if isinstance(claim.statement, PropertyStatement):
+            digest = claim.statement.function
+            data = read_bounded(function_path(self.space, digest), MAX_OPENED)
+            self.members[f"functions/{digest.hex()}.onnx"] = data
+
+    def _add_proof(self, digest: Digest) -> None:
         from circuits.proving.artifacts import verifier_artifacts
 
-        for item in attestations(self.space):
-            if isinstance(item.commitment, MembershipClaim):
-                name = item.commitment.proof.hex()
-                data = read_bounded(proof_path(self.space, name), 2**24)
-                self.members[f"proofs/{name}.json"] = data
-                artifacts = verifier_artifacts(Proof.parse(data), self.space.home.path)
-                for digest, artifact in artifacts.items():
-                    self.members[f"circuits/{digest.hex()}.bin"] = artifact
+        name = digest.hex()
+        data = read_bounded(proof_path(self.space, name), MAX_PROOF)
+        self.members[f"proofs/{name}.json"] = data
+        artifacts = verifier_artifacts(Proof.parse(data), self.space.home.path)
+        for artifact, content in artifacts.items():
+            self.members[f"circuits/{artifact.hex()}.bin"] = content
 
     def add_steps(self, run: Run, version: Version, dataset: Dataset, samples: int) -> None:
         """Add the challenged steps of a run, opened with their neighbours, states and records."""

@@ -15,7 +15,7 @@ from pipelines.flow.queueing import queue
 from pipelines.flow.workspace import Workspace
 from provenance.attestation import Attestation, attest
 from provenance.claim import Claim, ClaimStatement, part_context
-from provenance.field import FieldElement
+from provenance.field import Digest, FieldElement
 from provenance.proof import Proof
 from storage.atomic import write_atomic
 
@@ -100,3 +100,8 @@ def proof_path(space: Workspace, name: str) -> Path:
 def opened_path(space: Workspace, claim: Claim) -> Path:
     """Return where what a claim's auditor needs beside it lies."""
     return space.home.evidence / f"{claim.digest.hex()}.claim.json"
+
+
+def function_path(space: Workspace, digest: Digest) -> Path:
+    """Return where the ONNX of a function lies that a property is about."""
+    return space.home.evidence / f"{digest.hex()}.function.onnx"
