@@ -26,9 +26,9 @@ def looked_up(value: int) -> Claimed:
 def test_ezkls_table_ends_where_ours_says(logrows: int) -> None:
     table, graph = Table.of(logrows), Graph()
     graph.publish(graph.look_up(graph.private("x", 1, 2)))
-    values = (LEAST - 1, LEAST, table.most, table.most + 1, 2**200, ORDER - 1)
+    values = (0, 1, LEAST - 1, LEAST, table.most, table.most + 1, 2**200, ORDER - 1)
     found = mocked(graph, table, 1, [looked_up(value) for value in values])
-    assert found == [False, True, True, False, False, False]
+    assert found == [False, False, False, True, True, False, False, False]
 
 
 @pytest.mark.parametrize("logrows", range(11, 17))
