@@ -96,6 +96,28 @@ class Keys:
     srs: Digest
 
 
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A circuit as a policy names it: digests of its artifacts, and the size of every proof."""
+
+    circuit: str
+    settings: Digest
+    verifying_key: Digest
+    srs: Digest
+    proof_bytes: int
+
+    @property
+    def json(self) -> dict[str, str | int]:
+        """The entry of a policy's `circuits`."""
+        return {
+            "circuit": self.circuit,
+            "settings": self.settings.hex(),
+            "verifying_key": self.verifying_key.hex(),
+            "srs": self.srs.hex(),
+            "proof_bytes": self.proof_bytes,
+        }
+
+
 def local_srs(
     home: Path,
     logrows: int,
@@ -175,9 +197,7 @@ def keys(
         VerificationError: Graph or settings differ from the circuit's pinned ones.
         UnavailableError: ezkl is not installed or failed, or time, memory or disk do not suffice.
     """
-    onnx = canonical.digest(circuit.onnx())
-    if circuit.onnx_digest not in (None, onnx):
-        raise VerificationError(f"{circuit.name}: graph {onnx.hex()} is not the pinned one")
+    onnx = _check_graph(circuit, circuit.onnx())
     source = {"onnx": onnx.hex(), "arguments": circuit.run_arguments, "cells": circuit.cells}
     made_of = canonical.digest(canonical.encode({**source, "srs": srs.digest.hex()}))
     index = home / FOLDER / "keys" / f"{circuit.name}-{made_of.hex()}.json"
@@ -212,10 +232,8 @@ def _made_keys(
     progress: Progress,
     cancel: Event | None,
 ) -> Keys:
-    cost, what = estimate(circuit, limits.threads), f"the keys of {circuit.name}"
+    _require(circuit, home, limits)
     with scratch(home / FOLDER) as folder:
-        require_memory(cost.keys_bytes, limits.memory_bytes, what)
-        require_disk(2 * cost.disk_bytes, folder, what)
         files = prover.derive(circuit, srs.path, folder, limits, progress, cancel)
         settings = canonical.digest(files["settings"].read_bytes())
         if not _is_pinned(settings, circuit):
@@ -227,17 +245,36 @@ def _made_keys(
         )
 
 
-def derive_verifying_key(
-    circuit: Circuit, srs: Srs, home: Path, *, progress: Progress = silent
-) -> bytes:
-    """Return the verifying key made anew from source, whatever the cache holds.
+def derive_anew(
+    circuit: Circuit,
+    srs: Srs,
+    home: Path,
+    *,
+    limits: Limits = LIMITS,
+    progress: Progress = silent,
+) -> Derived:
+    """Return what a circuit is to a verifier, made anew from source, whatever the cache holds.
 
-    An auditor compares its digest with the one that a proof names. The key is the same on every
-    machine for one circuit and one SRS.
+    An auditor compares it with what a proof names, or puts it into a policy. It is the same on
+    every machine for one circuit and one SRS.
+
+    Raises:
+        VerificationError: Graph or settings differ from the circuit's pinned ones.
+        UnavailableError: As `keys`.
     """
+    _check_graph(circuit, circuit.onnx())
+    _require(circuit, home, limits)
     with scratch(home / FOLDER) as folder:
-        files = prover.derive(circuit, srs.path, folder, LIMITS, progress)
-        return files["verifying_key"].read_bytes()
+        files = prover.derive(circuit, srs.path, folder, limits, progress)
+        settings = canonical.digest(files["settings"].read_bytes())
+        key = canonical.digest(files["verifying_key"].read_bytes())
+    if not _is_pinned(settings, circuit):
+        raise VerificationError(f"{circuit.name}: settings {settings.hex()} are not the pinned")
+    size = circuit.proof_bytes
+    if size is None:
+        with scratch(home / FOLDER) as folder:
+            size = prover.proof_size(circuit, srs.path, folder, limits, progress)
+    return Derived(circuit.name, settings, key, srs.digest, size)
 
 
 def verifier_artifacts(proof: Proof, home: Path) -> dict[Digest, bytes]:
@@ -257,6 +294,22 @@ def object_path(home: Path, digest: Digest) -> Path:
             return path
         path.unlink()
     raise UnavailableError(f"the artifact {digest.hex()} is missing or corrupt; make it anew")
+
+
+def _check_graph(circuit: Circuit, onnx: bytes) -> Digest:
+    """Return the digest of a circuit's graph, or raise VerificationError if it is not as pinned."""
+    found = canonical.digest(onnx)
+    if circuit.onnx_digest not in (None, found):
+        raise VerificationError(f"{circuit.name}: graph {found.hex()} is not the pinned one")
+    return found
+
+
+def _require(circuit: Circuit, home: Path, limits: Limits) -> None:
+    """Refuse to make keys where memory or disk will not suffice, or raise UnavailableError."""
+    cost, what = estimate(circuit, limits.threads), f"making the keys of {circuit.name}"
+    home.mkdir(parents=True, exist_ok=True)
+    require_memory(cost.keys_bytes, limits.memory_bytes, what)
+    require_disk(2 * cost.disk_bytes, home, what)
 
 
 def _is_pinned(settings: Digest, circuit: Circuit) -> bool:

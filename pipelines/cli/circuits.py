@@ -12,20 +12,26 @@ from pipelines.cli.options import AsJson
 from pipelines.cli.output import open_space, say, say_table
 from provenance import canonical
 from provenance.errors import UnavailableError
+from storage.atomic import read_bounded
 
 group = typer.Typer(help="Circuits: list, show, derive keys from source.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="A circuit's name.")]
+MAX_FUNCTION = 2**24
+
+Name = Annotated[str, typer.Argument(help="A circuit's name; also one that is not listed.")]
+Function = Annotated[
+    Path | None, typer.Option(help="The function's ONNX, for circuits about one of your own.")
+]
 
 
 @group.command("list")
 def list_all(json: AsJson = False) -> None:
-    """List all circuits."""
+    """List the usual circuits; others are known by what their names say."""
     from circuits.pinned import PINNED
     from circuits.registry import circuit
 
     rows = (
-        (c.name, 2**c.logrows, c.proof_bytes, canonical.digest(c.onnx()).hex())
+        (c.name, 2**c.logrows, c.proof_bytes, PINNED[c.name].onnx.hex())
         for c in map(circuit, PINNED)
     )
     columns = ("circuit", "rows", "proof bytes", "ONNX, SHA-256")
@@ -33,23 +39,25 @@ def list_all(json: AsJson = False) -> None:
 
 
 @group.command()
-def show(name: Name, json: AsJson = False) -> None:
+def show(name: Name, function: Function = None, json: AsJson = False) -> None:
     """Show a circuit's statement, its public values in order, its digests and its cost."""
-    from circuits.proving.membership import estimate
+    from circuits.proving.costs import estimate
     from circuits.registry import circuit
 
-    found, cost = circuit(name), estimate(name)
+    found = circuit(name, _read(function))
+    cost = estimate(found)
     document = {
         "circuit": found.name,
         "statement": found.statement,
         "public values": list(found.public),
         "rows": cost.rows,
-        "proof bytes": found.proof_bytes,
+        "proof bytes": found.proof_bytes or "not pinned",
         "seconds a proof": cost.proof_seconds,
         "seconds for keys": cost.keys_seconds,
-        "megabytes": round(cost.memory_bytes / 1e6),
+        "megabytes": round(max(cost.memory_bytes, cost.keys_bytes) / 1e6),
+        "megabytes on disk": round(cost.disk_bytes / 1e6),
         "ONNX": canonical.digest(found.onnx()).hex(),
-        "settings": found.settings_digest.hex() if found.settings_digest else "a policy's matter",
+        "settings": found.settings_digest.hex() if found.settings_digest else "not pinned",
     }
     say(document, as_json=json)
 
@@ -60,33 +68,35 @@ def derive(
     srs: Annotated[
         Path | None, typer.Option(help="The SRS file to use; else this home's own, INSECURE.")
     ] = None,
+    function: Function = None,
     json: AsJson = False,
 ) -> None:
-    """Make a circuit's verifying key anew from source, and show its digest to compare.
+    """Make a circuit's verifying key anew from source; print what a policy says of the circuit.
 
-    Works without a home, so that an auditor can compare it with the key that a proof names.
+    Works without a home. Compare it with an entry of your policy, or paste it into `circuits`.
     """
-    from circuits.proving.artifacts import ceremony_srs, derive_verifying_key, local_srs
-    from circuits.proving.membership import estimate
+    from circuits.proving.artifacts import ceremony_srs, derive_anew, local_srs
+    from circuits.proving.costs import estimate
+    from circuits.proving.machine import cores
     from circuits.registry import circuit
 
-    found = circuit(name)
-    sys.stderr.write(f"{name}: about {estimate(name).keys_seconds:.0f} s\n")
+    found = circuit(name, _read(function))
+    seconds = estimate(found, cores()).keys_seconds
+    sys.stderr.write(f"{name}: about {seconds:.0f} s; longer if no proof size is pinned\n")
     with ExitStack() as stack:
         try:
             home = open_space(quiet=True).home.path
         except UnavailableError:
             home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rootline-")))
         used = ceremony_srs(home, srs) if srs else local_srs(home, found.logrows)
-        key = canonical.digest(derive_verifying_key(found, used, home))
-    document = {
-        "circuit": found.name,
-        "verifying key": key.hex(),
-        "settings": found.settings_digest.hex() if found.settings_digest else "not pinned",
-        "SRS": used.digest.hex(),
-        "SRS is": "INSECURE: made on this machine" if used.insecure else "the ceremony's",
-    }
-    say(document, as_json=json)
+        derived = derive_anew(found, used, home)
+    if used.insecure:
+        sys.stderr.write("the SRS is INSECURE: made on this machine, for demo and tests\n")
+    say(derived.json, as_json=json)
+
+
+def _read(function: Path | None) -> bytes | None:
+    return read_bounded(function, MAX_FUNCTION) if function else None
 
 
 def add_to(app: typer.Typer) -> None:
