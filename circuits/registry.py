@@ -13,13 +13,14 @@ from typing import Final
 
 from circuits.pinned import PINNED
 from circuits.spec import Circuit
-from circuits.statements import membership, properties
+from circuits.statements import exclusion, membership, properties
 from provenance.errors import MalformedError
 
 Family = Callable[[str, bytes | None], Circuit]
 """From a name, and a function's ONNX where the family needs one, to the circuit."""
 
 FAMILIES: Final[Mapping[str, Family]] = {
+    "exclusion": exclusion.circuit,
     "membership": membership.circuit,
     "property": properties.circuit,
 }
