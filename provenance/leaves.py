@@ -83,7 +83,7 @@ class LeafMaker:
         words, values = self._plain(contents)
         if self.spec is not None and len(words):
             secrets = self._salt_keys[contents[:, 0].astype(np.int64) << 4 | contents[:, 1] >> 4]
-            words = features_leaves(self.spec, batch.records(), contents, secrets, words)
+            words = features_leaves(self.spec, self.schema, encoded, contents, secrets, words)
         return Leaves(contents, words, values)
 
     def _plain(self, contents: Bytes) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
