@@ -23,6 +23,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "exclusion": exclusion.circuit,
     "membership": membership.circuit,
     "property": properties.circuit,
+    "step": step.circuit,
 }
 
 
