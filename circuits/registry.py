@@ -13,7 +13,7 @@ from typing import Final
 
 from circuits.pinned import PINNED
 from circuits.spec import Circuit
-from circuits.statements import exclusion, membership, properties
+from circuits.statements import exclusion, membership, properties, step
 from provenance.errors import MalformedError
 
 Family = Callable[[str, bytes | None], Circuit]

@@ -17,11 +17,11 @@ import numpy as np
 from circuits.graph import Graph, Matrix
 from circuits.integers import Arithmetic, Integers, signed
 from circuits.packing import packed
-from circuits.statements.models import Layer, forward, is_rounded, layers_of
+from circuits.statements.models import forward, is_rounded, layers_of
 from circuits.table import Table
 from provenance.features import OFFSET
 from provenance.sgd import StepShape
-from provenance.sgd.models import BIAS, LINEAR, LOGISTIC, ONE, SCALE_BITS
+from provenance.sgd.models import BIAS, LINEAR, ONE, SCALE_BITS
 from provenance.sgd.shape import UNIT
 
 CENTRE: Final = "centre"
