@@ -9,6 +9,7 @@ one whose other end is not in the evidence ends at that commitment's digest.
 from collections.abc import Iterable, Iterator, Sequence
 
 from provenance.attestation import Attestation
+from provenance.claim import Claim, about
 from provenance.dataset import DatasetCommitment
 from provenance.field import Digest
 from provenance.findings import Edge, Finding, Level, Outcome
@@ -28,8 +29,13 @@ def edges(attestations: Sequence[Attestation], findings: Iterable[Finding]) -> t
     for item in attestations:
         if isinstance(item.commitment, Run) and item.commitment.start in starts:
             names[item.subject] = starts[item.commitment.start].name
-    levels = _levels(findings)
-    found = (edge for item in attestations for edge in _edges_of(item, names, levels))
+    told = tuple(findings)
+    levels = _levels(told)
+    found = (
+        edge
+        for item in attestations
+        for edge in (*_edges_of(item, names, levels), *_claimed(item, names, told))
+    )
     return tuple(sorted(found, key=lambda edge: (edge.target, edge.role, edge.source)))
 
 
@@ -82,5 +88,17 @@ def _edges_of(
         case MembershipClaim() as claim:
             about = named(claim.dataset)
             yield Edge(about, item.name, "proved about", levels.get(("membership", about)))
-        case _:  # a run statement: its edges are its start's
+        case _:  # a run statement: its edges are its start's; a claim's stand apart
             return
+
+
+def _claimed(
+    item: Attestation, names: dict[Digest, str], findings: Sequence[Finding]
+) -> Iterator[Edge]:
+    """Yield an edge to a claim from each commitment that its statement names."""
+    if isinstance(item.commitment, Claim):
+        note = f"claim {item.subject.hex()}"
+        level = min((f.level for f in findings if f.level and note in f.notes), default=None)
+        for digest in about(item.commitment.statement):
+            source = names.get(digest, f"{digest.hex()[:16]}…")
+            yield Edge(source, item.name, "proved about", level)

@@ -28,6 +28,8 @@ VALUES_KIND: Final = "rootline/values/v1"
 MAX_STEPS: Final = 2**12
 MAX_RECORDS: Final = 2**14
 MAX_VALUE: Final = 2**20
+FEATURES_REST: Final = "the feature commitments' equality with the records (L0)"
+"""What every claim over committed features rests on, and says that it is not about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,19 @@ def commitments(
     for opening in opened.values():
         verify_features(opening, dataset)
     return {index: opening.commitment for index, opening in opened.items()}
+
+
+def check_width(dataset: DatasetCommitment, digits: int) -> None:
+    """Check that a dataset's records commit to so many digits, the label's included.
+
+    Raises:
+        VerificationError: To others, or to none.
+    """
+    found = len(dataset.features.all) if dataset.features else 0
+    if found != digits:
+        raise VerificationError(
+            f"{dataset.label} commits to {found} digits a record, the circuit takes {digits}"
+        )
 
 
 def _member(case: Case, claim: Claim, folder: str, kind: str) -> Fields | None:

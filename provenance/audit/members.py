@@ -5,14 +5,26 @@ byte of a bundle rests on nothing.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from provenance.audit.case import Case
 from provenance.audit.datasets import Anchored
 from provenance.audit.ledger import Published
+from provenance.claim import (
+    AbsenceStatement,
+    Claim,
+    EvaluationStatement,
+    InferenceStatement,
+    PropertyStatement,
+    Records,
+    StepsStatement,
+)
 from provenance.errors import ProvenanceError, VerificationError
 from provenance.evidence import Manifest
 from provenance.field import Digest
 from provenance.proof import Proof
+
+ENDINGS: Final = {"circuits": "bin", "functions": "onnx"}
 
 
 def check_issuer(case: Case, log: Published, manifest: Manifest) -> None:
@@ -41,16 +53,38 @@ def check_surplus(case: Case, found: Mapping[Digest, Anchored]) -> None:
 
 def _surplus(case: Case, found: Mapping[Digest, Anchored]) -> Iterator[str]:
     subjects = {digest.hex() for digest in found}
+    made = [item.attestation.commitment for item in found.values()]
+    claims = [commitment for commitment in made if isinstance(commitment, Claim)]
     wanted = {
         "paths": set(case.bundle.under("attestations")),
         "tables": subjects,
         "steps": subjects,
         "circuits": set(_artifacts(case)),
+        "claims": {claim.digest.hex() for claim in claims if _opens(claim)},
+        "values": {c.digest.hex() for c in claims if isinstance(c.statement, AbsenceStatement)},
+        "functions": {
+            claim.statement.function.hex()
+            for claim in claims
+            if isinstance(claim.statement, PropertyStatement)
+        },
     }
     for folder, names in wanted.items():
         for name in case.bundle.under(folder):
             if name not in names:
-                yield f"{folder}/{name}.{'bin' if folder == 'circuits' else 'json'}"
+                yield f"{folder}/{name}.{ENDINGS.get(folder, 'json')}"
+
+
+def _opens(claim: Claim) -> bool:
+    """Return whether steps or records must be opened to compute a claim's public values."""
+    match claim.statement:
+        case StepsStatement() | EvaluationStatement():
+            return True
+        case PropertyStatement() as statement:
+            return isinstance(statement.about, Records)
+        case InferenceStatement() as statement:
+            return isinstance(statement.inputs, Records)
+        case AbsenceStatement():
+            return False
 
 
 def _artifacts(case: Case) -> Iterator[str]:

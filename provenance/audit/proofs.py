@@ -11,6 +11,7 @@ from provenance.canonical import Fields, Json, JsonObject
 from provenance.canonical import digest as document_digest
 from provenance.dataset import DatasetCommitment
 from provenance.errors import MalformedError
+from provenance.exclusion_key import ExclusionKey, key
 from provenance.exclusion_proof import (
     AbsenceProof,
     IndexEntry,
@@ -76,6 +77,16 @@ def verify_exclusion(fields: Fields, dataset: DatasetCommitment) -> IndexProof:
     entry = dataset.indexes[number]
     reveals = _verify_index(entry, _raw(entry, value, dataset), proof, absent=absent)
     return IndexProof(entry, value, absent, reveals)
+
+
+def indexed_key(entry: IndexEntry, value: str, dataset: DatasetCommitment) -> ExclusionKey:
+    """Return the key that a raw value has in an index of a dataset, normalised here.
+
+    Raises:
+        MalformedError: The normaliser does not take it, or for exact/1 it is no record in hex.
+        UnavailableError: The normaliser is not known here.
+    """
+    return key(entry.normaliser, entry.field, _raw(entry, value, dataset))
 
 
 def _raw(entry: IndexEntry, value: str, dataset: DatasetCommitment) -> object:

@@ -9,7 +9,13 @@ from provenance.audit.datasets import chunk_table
 from provenance.canonical import JsonObject
 from provenance.chunk import CHUNK
 from provenance.dataset import DatasetCommitment
-from provenance.errors import MalformedError, UnavailableError, VerificationError
+from provenance.errors import (
+    MalformedError,
+    ProvenanceError,
+    UnavailableError,
+    VerificationError,
+)
+from provenance.field import Digest
 from provenance.replay import SAMPLER, Plan, plan
 from provenance.training import Run, RunStart
 from provenance.tree import Chunk
@@ -32,6 +38,26 @@ class Sampling:
         if chunk >= len(self.table) or position >= self.table[chunk].count:
             raise MalformedError(f"the dataset has no record with index {index}")
         return self.firsts[chunk] + position
+
+
+@dataclass(frozen=True, slots=True)
+class Samplings:
+    """The samplings of an audit's runs: each is drawn once, however many claims ask for it."""
+
+    case: Case
+    known: dict[Digest, Sampling | ProvenanceError]
+
+    def of(self, start: RunStart, run: Run, dataset: DatasetCommitment) -> Sampling:
+        """Return what `sampling` does, or raise what it raises."""
+        if run.digest not in self.known:
+            try:
+                self.known[run.digest] = sampling(self.case, start, run, dataset)
+            except ProvenanceError as error:
+                self.known[run.digest] = error
+        known = self.known[run.digest]
+        if isinstance(known, ProvenanceError):
+            raise known
+        return known
 
 
 def sampling(case: Case, start: RunStart, run: Run, dataset: DatasetCommitment) -> Sampling:

@@ -6,11 +6,12 @@ from typing import Final
 
 from provenance.audit.case import Case
 from provenance.canonical import digest as document_digest
+from provenance.claim import Claim
 from provenance.errors import MalformedError, UnavailableError, VerificationError
-from provenance.field import Digest
+from provenance.field import Digest, FieldElement
 from provenance.findings import Level
 from provenance.policy import check_circuit
-from provenance.proof import Proof, verify_proofs
+from provenance.proof import Proof, verify_proofs, verify_public
 
 MAX_ARTIFACT: Final = 2**24
 """Bytes of a verifying key, settings or cut SRS: the largest so far is far below a megabyte."""
@@ -31,6 +32,28 @@ class Worth:
     def told(self, reason: str) -> str:
         """Return a reason with what weakens it."""
         return f"{reason}; {self.weak}" if self.weak else reason
+
+
+def prove(case: Case, claim: Claim, expected: Sequence[tuple[FieldElement, ...]]) -> Worth:
+    """Return what a claim is worth, once its proofs verify and are of these public values.
+
+    Args:
+        case: The audit.
+        claim: Whose proofs are checked, each against the values of its own part.
+        expected: The public values of each part, computed from what is committed.
+
+    Raises:
+        MalformedError: A proof or an artifact is not in its one form.
+        VerificationError: Another number of parts, or a proof that is not the one it must be.
+        UnavailableError: Something that it takes is not here.
+    """
+    if len(expected) != len(claim.proofs):
+        raise VerificationError(f"{len(claim.proofs)} proofs for {len(expected)} parts")
+    proofs = [read_proof(case, name, claim.circuit) for name in claim.proofs]
+    for proof, wanted in zip(proofs, expected, strict=True):
+        verify_public(proof, wanted)
+    verify_all(case, proofs)
+    return worth_of(case, proofs)
 
 
 def read_proof(case: Case, name: Digest, circuit: str) -> Proof:

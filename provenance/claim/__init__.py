@@ -27,6 +27,7 @@ from provenance.claim.statements import (
     Records,
     RunState,
     StepsStatement,
+    about,
     parse_statement,
 )
 from provenance.errors import MalformedError
@@ -44,6 +45,7 @@ __all__ = [
     "Rows",
     "RunState",
     "StepsStatement",
+    "about",
     "part_context",
 ]
 

@@ -260,3 +260,19 @@ def parse_statement(fields: Fields) -> ClaimStatement:
     statement = _TYPES[kind](fields)
     fields.done()
     return statement
+
+
+def about(statement: ClaimStatement) -> tuple[Digest, ...]:
+    """Return the commitments that a statement names: datasets and runs."""
+    match statement:
+        case AbsenceStatement():
+            return (statement.dataset,)
+        case StepsStatement():
+            return (statement.run,)
+        case PropertyStatement(about=over):
+            return (over.run if isinstance(over, RunState) else over.dataset,)
+        case InferenceStatement(inputs=inputs):
+            taken = (inputs.dataset,) if isinstance(inputs, Records) else ()
+            return (*taken, statement.run)
+        case EvaluationStatement():
+            return (statement.records.dataset, statement.run)

@@ -42,14 +42,28 @@ from provenance.evidence import seal
 from provenance.exclusion import ExclusionIndex, prove_absence, prove_presence, record_keys
 from provenance.exclusion import key as exclusion_key
 from provenance.expected.membership import membership_public
-from provenance.features import FeatureField, FeatureSpec, feature_salt, values
+from provenance.features import (
+    FeatureField,
+    FeatureSpec,
+    digits,
+    feature_commitment,
+    feature_salt,
+    values,
+)
 from provenance.field import Digest, FieldElement
 from provenance.findings import CLAIMS, Level, Outcome, Verdict
-from provenance.leaf import DatasetKey, blinded_index, blinded_leaf, content_digest, salt
+from provenance.leaf import (
+    DatasetKey,
+    blinded_index,
+    blinded_leaf,
+    content_digest,
+    leaf_digest,
+    salt,
+)
 from provenance.leaves import LeafMaker
 from provenance.log import Batch, Genesis
 from provenance.membership import MembershipClaim, context_statement
-from provenance.opening import Opening
+from provenance.opening import FeatureOpening, Opening
 from provenance.policy import Issuer, Policy, Requirement, Span, TrustedCircuit
 from provenance.poseidon import from_words, words_to_bytes
 from provenance.proof import Proof, context
@@ -166,14 +180,14 @@ def artifacts(circuit: str) -> dict[str, bytes]:
     return {**own, "srs": b"an SRS"}
 
 
-def digests(circuit: str) -> dict[str, Digest]:
+def artifact_digests(circuit: str) -> dict[str, Digest]:
     """Return the digests of a circuit's artifacts."""
     return {name: canonical.digest(data) for name, data in artifacts(circuit).items()}
 
 
 def proof_of(circuit: str, public: Sequence[FieldElement]) -> Proof:
     """Return what the fake verifier takes for a proof of these public values."""
-    names = digests(circuit)
+    names = artifact_digests(circuit)
     return Proof(
         circuit=circuit,
         backend="fake",
@@ -188,7 +202,7 @@ def proof_of(circuit: str, public: Sequence[FieldElement]) -> Proof:
 
 def trusted(circuit: str) -> TrustedCircuit:
     """Return the policy's entry for a circuit."""
-    names = digests(circuit)
+    names = artifact_digests(circuit)
     return TrustedCircuit(circuit, names["settings"], names["vk"], names["srs"], 32)
 
 
@@ -232,6 +246,22 @@ class Table:
         if number not in self.opened:
             self.opened[number] = self._open(number)
         return self.opened[number]
+
+    def features(self, number: int) -> FeatureOpening:
+        """Return which feature commitment stands at a record's index."""
+        opening, spec = self.opening(number), self.spec
+        assert spec is not None
+        assert opening.feature_salt is not None
+        return FeatureOpening(
+            leaf_digest(opening.salt, self.content(number)),
+            feature_commitment(digits(spec, self.records[number]), opening.feature_salt),
+            opening.path,
+        )
+
+    @cached_property
+    def numbers(self) -> dict[int, int]:
+        """Running numbers of the records by index."""
+        return {record_index(self.chunks, number): number for number in range(len(self.records))}
 
     @cached_property
     def indexes(self) -> tuple[ExclusionIndex, ExclusionIndex]:
@@ -692,6 +722,7 @@ EVENTS: Final[Mapping[str, Callable[[World], None]]] = MappingProxyType(
         "extra": lambda world: _done(world.publish([world.tell("extra", world)])),
         "foreign": _post_foreign,
         "hidden": _post_hidden,
+        "claims": lambda world: _done(world.publish(world.tell("claims", world), full=False)),
         "third version": lambda world: _done(
             world.publish([commitment(world, world["table2"], "v3", world["v1"].digest)])
         ),
