@@ -6,6 +6,7 @@ Its SRS is its own matter: `ceremony_srs` gives a good one, and without one the 
 INSECURE one is used, which is for demo and tests.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from circuits.evaluate import outputs, public_values
 from circuits.proving import artifacts, prover
 from circuits.proving.artifacts import Keys, Srs
 from circuits.proving.backend import Cost
-from circuits.proving.costs import estimate
+from circuits.proving.costs import expected, observe
+from circuits.proving.machine import require_memory
 from circuits.proving.prover import ProvingFiles
 from circuits.proving.worker import LIMITS, Limits, Progress, scratch, silent
 from circuits.solve import Solved
@@ -53,7 +55,7 @@ class EzklProver:
 
     def cost(self, circuit: Circuit) -> Cost:
         """Return what a proof will take."""
-        return estimate(circuit, self.limits.threads)
+        return expected(circuit, self.limits.threads, self.home / artifacts.FOLDER)
 
     def prepare(self, circuit: Circuit, progress: Progress = silent) -> Mapping[str, Digest]:
         """Return verifying key, settings and SRS by digest, made unless they are there."""
@@ -64,6 +66,9 @@ class EzklProver:
         """Return a proof that was verified once; see `Prover.prove`."""
         checked = check(circuit, solved)
         keys = self._keys(circuit, progress)
+        needed = self.cost(circuit).memory_bytes
+        require_memory(needed, self.limits.memory_bytes, f"proving {circuit.name}")
+        started = time.monotonic()
         with scratch(self.home / artifacts.FOLDER) as folder:
             made = prover.prove(
                 self._files(circuit, keys, progress),
@@ -75,6 +80,7 @@ class EzklProver:
                 hashed=circuit.hashed,
                 cancel=self.cancel,
             )
+            self._observe(circuit, "proof_seconds", started)
         return Proof(
             circuit=circuit.name,
             backend=self.name,
@@ -96,9 +102,23 @@ class EzklProver:
 
     def _keys(self, circuit: Circuit, progress: Progress) -> Keys:
         srs = self.whole_srs(circuit, progress)
-        return artifacts.keys(
-            circuit, srs, self.home, limits=self.limits, progress=progress, cancel=self.cancel
+        stages: list[str] = []
+
+        def told(stage: str) -> None:
+            stages.append(stage)
+            progress(stage)
+
+        started = time.monotonic()
+        keys = artifacts.keys(
+            circuit, srs, self.home, limits=self.limits, progress=told, cancel=self.cancel
         )
+        if stages[:1] == ["settings"]:
+            self._observe(circuit, "keys_seconds", started)
+        return keys
+
+    def _observe(self, circuit: Circuit, field: str, started: float) -> None:
+        seconds = time.monotonic() - started
+        observe(circuit, self.limits.threads, self.home / artifacts.FOLDER, field, seconds)
 
     def _files(self, circuit: Circuit, keys: Keys, progress: Progress) -> ProvingFiles:
         settings, key, cut = (
