@@ -125,7 +125,7 @@ def prove(
         UnavailableError: The prover (extra `zk`) is not installed, or ran out of time or memory.
     """
     from pipelines.flow.catalogue import find_version
-    from pipelines.flow.proving import prove_membership
+    from pipelines.flow.proofs.membership import prove_membership
 
     found = space or open_space()
     return prove_membership(found, find_version(found, version), record)

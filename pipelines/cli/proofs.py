@@ -1,11 +1,13 @@
-"""`rootline prove …` and `rootline verify`: single records, indexes, and zero knowledge."""
+"""`rootline prove …` and `rootline verify`: single records and indexes, in the clear."""
 
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.cli import proving
+from pipelines.cli.claiming import Publish, Srs, Workers
 from pipelines.cli.options import AsJson, Force, Label, Output
 from pipelines.cli.output import open_space, say, write_new
 from pipelines.cli.reading import Format, Null, Reading, Records
@@ -57,65 +59,79 @@ def inclusion(
 
 
 @group.command()
-def membership(
-    label: Label,
-    record: Number,
-    publish: Annotated[bool, typer.Option(help="Post the claim at once.")] = True,
-    json: AsJson = False,
-) -> None:
-    """Prove in zero knowledge that some record stands in a version; which one stays hidden."""
-    from circuits.proving.membership import estimate
-    from pipelines.flow.catalogue import find_version
-    from pipelines.flow.proving import CIRCUIT, proof_path, prove_membership
-    from pipelines.flow.publishing import publish as post
-
-    space = open_space(quiet=json)
-    version, cost = find_version(space, label), estimate(CIRCUIT)
-    sys.stderr.write(
-        f"{CIRCUIT}: about {cost.proof_seconds:.0f} s and {cost.memory_bytes / 1e6:.0f} MB; the "
-        f"first time {cost.keys_seconds:.0f} s more for the circuit's keys\n"
-    )
-    item, proof = prove_membership(space, version, record)
-    if publish:
-        post(space)
-    document = {
-        "claim": item.subject.hex(),
-        "proof": str(proof_path(space, proof.digest.hex())),
-        "circuit": proof.circuit,
-        "verifying key": proof.verifying_key.hex(),
-        "srs": f"{proof.srs.hex()}: made on this machine, INSECURE: below L4",
-        "not proved": "anything about a particular record, until the blinded leaf is opened",
-    }
-    say(document, as_json=json)
-
-
-@group.command()
 def exclusion(
     label: Label,
-    value: Annotated[str, typer.Option(help="The raw value; it is normalised here.")],
-    output: Output,
+    value: Annotated[
+        list[str], typer.Option(help="The raw value; it is normalised here. With --zk several.")
+    ],
     paths: Annotated[
         list[Path] | None,
         typer.Argument(help="The version's files; needed only if the index file is lost."),
     ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; not with --zk.")
+    ] = None,
     index: Annotated[int, typer.Option(min=0, help="Which of the version's indexes.")] = 0,
+    zk: Annotated[
+        bool, typer.Option("--zk", help="In zero knowledge: no other key is revealed.")
+    ] = False,
     format: Format = None,  # noqa: A002  # the option's name
     csv_null: Null = None,
     records: Records = "rows",
     force: Force = False,
+    publish: Publish = True,
+    srs: Srs = None,
+    workers: Workers = "threads",
     json: AsJson = False,
 ) -> None:
-    """Prove that a value is absent from an index of a version, or that it is present."""
+    """Prove that a value is absent from an index of a version, or that it is present.
+
+    The plain form writes one file, and it reveals a key: the neighbour's, or the value's own. With
+    --zk no other key is seen: proofs of absence are made, only of absence, and a claim that names
+    the keys of the values is signed; --publish, --srs and --workers are for that form.
+    """
+    how = Reading(None, format, csv_null, records)
+    if not zk:
+        _plain_exclusion(label, value, paths or [], output, index, how, force=force, as_json=json)
+        return
+    if output is not None:
+        raise MalformedError("--output is for the plain form: with --zk the home keeps the proofs")
+    proving.absence(
+        label,
+        value,
+        paths or [],
+        index,
+        how,
+        srs=srs,
+        workers=workers,
+        publish=publish,
+        as_json=json,
+    )
+
+
+def _plain_exclusion(
+    label: str,
+    values: list[str],
+    paths: list[Path],
+    output: Path | None,
+    index: int,
+    how: Reading,
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
     from pipelines.flow.catalogue import find_version
     from pipelines.flow.opening import prove_in_index
     from provenance.canonical import encode
     from provenance.exclusion_proof import AbsenceProof, PresenceProof
 
-    space = open_space(quiet=json)
+    if output is None or len(values) != 1:
+        raise MalformedError("the plain form takes one --value and --output FILE; or give --zk")
+    space = open_space(quiet=as_json)
     version = find_version(space, label)
-    made = version.commitment
-    how = Reading(made.schema, format, csv_null, records, made.order)
-    dataset = how.open(paths) if paths else None
+    made, value = version.commitment, values[0]
+    read = replace(how, schema=made.schema, order=made.order)
+    dataset = read.open(paths) if paths else None
     document = prove_in_index(space, version, dataset, index, value)
     write_new(output, encode(document), force=force, mode=0o600)
     proof = AbsenceProof if document["absent"] else PresenceProof
@@ -127,7 +143,7 @@ def exclusion(
         "reveals": proof.from_json(document["proof"]).reveals,
         "level": "L0: that the index holds the dataset's records is only declared",
     }
-    say(shown, as_json=json)
+    say(shown, as_json=as_json)
 
 
 def verify(
@@ -167,5 +183,6 @@ def _known(about: list[Path], key: str | None, bundle: Path | None, policy: Path
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
+    proving.add_to(group)
     app.add_typer(group, name="prove")
     app.command()(verify)

@@ -12,7 +12,7 @@ from pathlib import Path
 from pipelines.flow.catalogue import Version, nodes_of
 from pipelines.flow.exporting import Bundle
 from pipelines.flow.opening import opener, records_at
-from pipelines.flow.proving import proof_path
+from pipelines.flow.proofs.claiming import proof_path
 from pipelines.flow.publishing import publish
 from pipelines.flow.queueing import queue
 from pipelines.flow.workspace import Workspace

@@ -23,7 +23,8 @@ from pipelines.flow.catalogue import Version, find_version, nodes_of, runs, trus
 from pipelines.flow.exporting import Bundle
 from pipelines.flow.monitoring import sign_checkpoint
 from pipelines.flow.opening import prove_in_index
-from pipelines.flow.proving import prepare, prove_membership
+from pipelines.flow.proofs.claiming import prepare
+from pipelines.flow.proofs.membership import CIRCUIT, prove_membership
 from pipelines.flow.publishing import publish
 from pipelines.flow.registering import Request, register
 from pipelines.flow.workspace import Workspace
@@ -94,7 +95,7 @@ def show(space: Workspace, console: Console) -> Outcome:
     """
     demo = Demo(space, space.home.path.parent / "repository", console, free_name(space))
     with ThreadPoolExecutor(1) as pool:
-        keys = pool.submit(prepare, space)
+        keys = pool.submit(prepare, space, CIRCUIT)
         table = _make(demo)
         _attest(demo)
         _flights(demo)

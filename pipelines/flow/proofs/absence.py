@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pipelines.flow.catalogue import Version
 from pipelines.flow.opening import index_file, raw_value
-from pipelines.flow.proofs.claiming import Part, claim
+from pipelines.flow.proofs.claiming import PLAIN, Part, Proving, claim
 from pipelines.flow.workspace import Workspace
 from provenance.attestation import Attestation
 from provenance.claim import AbsenceStatement
@@ -24,6 +24,7 @@ def prove_absence(
     *,
     dataset: Dataset | None = None,
     circuit: str | None = None,
+    how: Proving = PLAIN,
 ) -> tuple[Attestation, tuple[Proof, ...]]:
     """Return a signed claim and the proofs that none of these values is in an index.
 
@@ -34,6 +35,7 @@ def prove_absence(
         values: What the normaliser takes; for exact/1 encoded records in hex.
         dataset: The version's files, from which a lost index file is made again.
         circuit: An exclusion circuit; without one the smallest that holds every path.
+        how: Under which SRS, and who hears of it.
 
     Raises:
         MalformedError: No such index, or a path longer than any circuit's.
@@ -62,7 +64,7 @@ def prove_absence(
         _part(keys[first : first + width], proofs, depth, width)
         for first in range(0, len(keys), width)
     ]
-    return claim(space, named(chosen), statement, parts)
+    return claim(space, named(chosen), statement, parts, how=how)
 
 
 def _part(

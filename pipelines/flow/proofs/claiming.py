@@ -7,8 +7,9 @@ evidence/<digest>.function.onnx   a function that a property is about
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pipelines.flow.publishing import log_id
 from pipelines.flow.queueing import queue
@@ -20,11 +21,47 @@ from provenance.proof import Proof
 from storage.atomic import write_atomic
 
 if TYPE_CHECKING:
+    from circuits.proving.artifacts import Srs
     from circuits.spec import Circuit
 
 Chosen = Mapping[str, Sequence[int]]
 Part = Callable[[FieldElement], Chosen]
 """From a part's context to the private values that its circuit takes."""
+Begins = Callable[["Circuit", int], None]
+
+
+def _unheard(circuit: "Circuit", proofs: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proving:
+    """How proofs are made, and who hears of it before.
+
+    Attributes:
+        srs: A file of the public ceremony; without one the home's own SRS is used: INSECURE.
+        begins: Told the circuit and how many proofs of it, before the first is begun.
+    """
+
+    srs: Path | None = None
+    begins: Begins = _unheard
+
+    def opened(self, space: Workspace) -> "Srs | None":
+        """Return the ceremony's SRS, or None where the home's own is to be used.
+
+        Raises:
+            MalformedError: The file is no SRS.
+            VerificationError: It is none of the ceremony's.
+            UnavailableError: It cannot be read.
+        """
+        from circuits.proving.artifacts import ceremony_srs
+
+        return ceremony_srs(space.home.path, self.srs) if self.srs else None
+
+
+PLAIN: Final = Proving()
+LAST_STAGE: Final = "verify"
+"""What a prover tells when a proof is all but done."""
 
 
 def claim(
@@ -33,6 +70,8 @@ def claim(
     statement: ClaimStatement,
     parts: Sequence[Part],
     opened: Callable[[Claim], bytes] | None = None,
+    *,
+    how: Proving = PLAIN,
 ) -> tuple[Attestation, tuple[Proof, ...]]:
     """Return a signed claim and the proofs of its parts, each made unless the home has it.
 
@@ -42,17 +81,23 @@ def claim(
         statement: What is claimed.
         parts: The witness of each part, once its context is known.
         opened: Makes the member of a bundle that an auditor needs beside the claim.
+        how: Under which SRS, and who hears of it.
 
     Raises:
-        VerificationError: What is claimed is not so: the circuit refuses a witness.
+        MalformedError: The SRS file is none.
+        VerificationError: What is claimed is not so: the circuit refuses a witness; or the SRS
+            file is none of the ceremony's.
         UnavailableError: The prover is not installed, or ran out of time, memory or disk.
     """
+    srs = how.opened(space)
+    how.begins(circuit, len(parts))
     issuer, log = space.issuer.public_key.key_id, log_id(space)
     contexts = [
         part_context(issuer, log, circuit.name, statement, number, len(parts))
         for number in range(len(parts))
     ]
-    proofs = _proved(space, circuit, [part(c) for part, c in zip(parts, contexts, strict=True)])
+    chosen = [part(context) for part, context in zip(parts, contexts, strict=True)]
+    proofs = _proved(space, circuit, chosen, srs)
     for proof in proofs:
         write_atomic(proof_path(space, proof.digest.hex()), proof.encoded)
     made = Claim(issuer, log, circuit.name, statement, tuple(proof.digest for proof in proofs))
@@ -61,17 +106,26 @@ def claim(
     return queue(space, attest(made, space.issuer).encoded), proofs
 
 
-def _proved(space: Workspace, circuit: "Circuit", chosen: Sequence[Chosen]) -> tuple[Proof, ...]:
+def _proved(
+    space: Workspace, circuit: "Circuit", chosen: Sequence[Chosen], srs: "Srs | None"
+) -> tuple[Proof, ...]:
     """Return the proofs of witnesses, made on all cores or on the cluster of the crew."""
     from circuits.proving.pool import Request, prove_all
     from circuits.solve import solve
 
-    graph = circuit.graph()
+    graph, crew = circuit.graph(), space.crew
     requests = [Request(circuit, solve(graph, private, circuit.most)) for private in chosen]
-    with ExitStack() as stack, space.progress.stage(f"{circuit.name}: {len(requests)} proofs"):
-        far = space.crew.kind == "ray"
-        hands = stack.enter_context(space.crew.hired()) if far else None
-        found = prove_all(requests, space.home.path, submit=hands.pool.submit if hands else None)
+    title = f"{circuit.name}: {len(requests)} proofs"
+    with ExitStack() as stack, space.progress.stage(title, len(requests)) as bar:
+        hands = stack.enter_context(crew.hired()) if crew.kind == "ray" else None
+        found = prove_all(
+            requests,
+            space.home.path,
+            srs,
+            workers=crew.count,
+            submit=hands.pool.submit if hands else None,
+            told=lambda _, stage: bar.advance(stage == LAST_STAGE),
+        )
     proofs = tuple(proof for proof in found if isinstance(proof, Proof))
     for failed in found:
         if not isinstance(failed, Proof):

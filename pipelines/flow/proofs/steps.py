@@ -3,23 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.flow.catalogue import Version, chunk_table, find_commitment, find_version
+from pipelines.flow.catalogue import Version, chunk_table
 from pipelines.flow.opening import Opener
-from pipelines.flow.proofs.claiming import Chosen, Part, claim
+from pipelines.flow.proofs.claiming import PLAIN, Chosen, Part, Proving, claim
 from pipelines.flow.proofs.features import CommittedRow, FeatureRows
+from pipelines.flow.proofs.trained import rule_of_run, trained_on
 from pipelines.flow.recorded import Stored, run_folder, stored_run
 from pipelines.flow.workspace import Workspace
 from provenance import canonical
 from provenance.attestation import Attestation
 from provenance.audit.claimed import claimed_document
 from provenance.claim import Claim, StepsStatement
-from provenance.dataset import DatasetCommitment
 from provenance.errors import MalformedError
 from provenance.features import OFFSET
 from provenance.field import FieldElement
 from provenance.opening import Opening
 from provenance.proof import Proof
-from provenance.sgd import Rule, StepShape, rule_of
+from provenance.sgd import Rule, StepShape
 from provenance.training import STEP_SCHEMA, Run
 from storage.nodes import NodeFile
 from storage.readers.datasets import Dataset
@@ -64,7 +64,7 @@ def step_shape(stored: Stored, first: int, steps: int, unroll: int, tolerance: i
         raise MalformedError(f"{steps} steps do not come in groups of {unroll}: choose --unroll")
     if len({len(batch) for batch in batches}) != 1:
         raise MalformedError(f"{stored.start.name}: its batches differ in size")
-    return _rule(stored).shape(len(batches[0]), unroll, tolerance)
+    return rule_of_run(stored).shape(len(batches[0]), unroll, tolerance)
 
 
 def prove_steps(  # which steps of which run, and how they are grouped
@@ -76,6 +76,7 @@ def prove_steps(  # which steps of which run, and how they are grouped
     steps: int = UNROLL,
     unroll: int = UNROLL,
     tolerance: int = 0,
+    how: Proving = PLAIN,
 ) -> tuple[Attestation, tuple[Proof, ...]]:
     """Return a signed claim and the proofs that steps of a run follow its rule.
 
@@ -87,6 +88,7 @@ def prove_steps(  # which steps of which run, and how they are grouped
         steps: How many, a multiple of `unroll`.
         unroll: How many steps one proof holds.
         tolerance: By how many units of the last place a state may differ from the rule's.
+        how: Under which SRS, and who hears of it.
 
     Raises:
         MalformedError: No such steps, or no rule that a circuit is made for.
@@ -97,10 +99,10 @@ def prove_steps(  # which steps of which run, and how they are grouped
 
     stored = stored_run(space, run.start)
     shape = step_shape(stored, first, steps, unroll, tolerance)
-    version = _trained_on(space, stored)
+    version = trained_on(space, stored)
     used = {number for batch in stored.batches[first : first + steps] for number in batch}
     rows = FeatureRows(space, version, dataset).open(used)
-    shared = _Steps(stored, _rule(stored), shape, rows)
+    shared = _Steps(stored, rule_of_run(stored), shape, rows)
     statement = StepsStatement(run.digest, first, steps)
     parts: list[Part] = [_part(shared, number) for number in range(first, first + steps, unroll)]
     steps_opened = _opened_steps(space, stored, version, range(first - 1, first + steps + 1))
@@ -109,7 +111,7 @@ def prove_steps(  # which steps of which run, and how they are grouped
         records = [row.opening for row in rows.values()]
         return canonical.encode(claimed_document(made.digest, steps_opened, records))
 
-    return claim(space, circuit(shape.name), statement, parts, opened)
+    return claim(space, circuit(shape.name), statement, parts, opened, how=how)
 
 
 def _opened_steps(
@@ -126,18 +128,6 @@ def _opened_steps(
 
 def _part(shared: _Steps, first: int) -> Part:
     return lambda context: shared.chosen(first, context)
-
-
-def _rule(stored: Stored) -> Rule:
-    start = stored.start
-    return rule_of(start.optimiser, start.initial, start.hyperparameters)
-
-
-def _trained_on(space: Workspace, stored: Stored) -> Version:
-    found = find_commitment(space, stored.start.datasets["train"])
-    if not isinstance(found, DatasetCommitment):
-        raise MalformedError(f"{stored.start.name}: it was trained on no dataset of this home")
-    return find_version(space, found.label)
 
 
 def _values(row: CommittedRow) -> tuple[Sequence[int], int]:

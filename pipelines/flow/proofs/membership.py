@@ -1,10 +1,10 @@
-"""Zero-knowledge proofs about a registered version: made, signed as a claim, and queued."""
+"""That some record stands in a version, with the record hidden."""
 
 import secrets
-from pathlib import Path
 
 from pipelines.flow.catalogue import Version, nodes_of
 from pipelines.flow.opening import leaf_of
+from pipelines.flow.proofs.claiming import PLAIN, Proving, proof_path
 from pipelines.flow.queueing import queue
 from pipelines.flow.workspace import Workspace
 from provenance import canonical
@@ -18,21 +18,13 @@ from storage.atomic import write_atomic
 CIRCUIT = "membership-22.v2"
 
 
-def prepare(space: Workspace, circuit: str = CIRCUIT) -> None:
-    """Make a circuit's keys under the local INSECURE SRS, unless the home has them.
-
-    Raises:
-        UnavailableError: The prover is not installed, ran out of time or memory.
-    """
-    from circuits.proving.artifacts import keys, local_srs
-    from circuits.registry import circuit as named
-
-    chosen = named(circuit)
-    keys(chosen, local_srs(space.home.path, chosen.logrows), space.home.path)
-
-
 def prove_membership(
-    space: Workspace, version: Version, number: int, *, circuit: str = CIRCUIT
+    space: Workspace,
+    version: Version,
+    number: int,
+    *,
+    circuit: str = CIRCUIT,
+    how: Proving = PLAIN,
 ) -> tuple[Attestation, Proof]:
     """Return a signed claim, and the proof that some record stands in a version.
 
@@ -43,13 +35,17 @@ def prove_membership(
         version: A registered dataset version.
         number: Running number of the record; it stays hidden.
         circuit: Which membership circuit.
+        how: Under which SRS, and who hears of it.
 
     Raises:
-        MalformedError: No such record.
+        MalformedError: No such record, or the SRS file is none.
+        VerificationError: The SRS file is none of the ceremony's.
         UnavailableError: The prover is not installed, ran out of time or memory.
     """
     from circuits.proving.membership import prove_membership as prove
+    from circuits.registry import circuit as named
 
+    srs = how.opened(space)
     commitment = version.commitment
     nodes = nodes_of(space, commitment)
     chunk, position, leaf = leaf_of(nodes, number)
@@ -57,6 +53,7 @@ def prove_membership(
     issuer = space.issuer.public_key.key_id
     about = (issuer, commitment.log, commitment.digest, circuit)
     blinds = [FieldElement(secrets.randbelow(ORDER)) for _ in range(2)]
+    how.begins(named(circuit), 1)
     with space.progress.stage(f"prove membership in {commitment.label}"):
         proof = prove(
             path,
@@ -68,6 +65,7 @@ def prove_membership(
             chunk_count=commitment.chunks,
             home=space.home.path,
             name=circuit,
+            srs=srs,
         )
     write_atomic(proof_path(space, proof.digest.hex()), proof.encoded)
     secret = canonical.encode({"number": number, "blinds": [blind.hex for blind in blinds]})
@@ -75,8 +73,3 @@ def prove_membership(
     blinded = (blinded_leaf(leaf, blinds[0]), blinded_index(path.index, blinds[1]))
     claim = MembershipClaim(*about, *blinded, proof.digest)
     return queue(space, attest(claim, space.issuer).encoded), proof
-
-
-def proof_path(space: Workspace, name: str) -> Path:
-    """Return where a proof document lies."""
-    return space.home.evidence / f"{name}.proof.json"

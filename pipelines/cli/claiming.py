@@ -1,0 +1,142 @@
+"""What commands share that prove in zero knowledge: options, the cost told before, the result."""
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from pipelines.cli.output import say
+from provenance.errors import MalformedError
+from provenance.findings import CLAIMS
+
+if TYPE_CHECKING:
+    from circuits.spec import Circuit
+    from pipelines.flow.crews import Crew
+    from pipelines.flow.proofs.claiming import Proving
+    from pipelines.flow.workspace import Workspace
+    from provenance.attestation import Attestation
+    from provenance.proof import Proof
+
+Srs = Annotated[
+    Path | None,
+    typer.Option(
+        "--srs",
+        help="An SRS file of the public ceremony. Without it this home's own is used: INSECURE, "
+        "whoever made it can forge proofs, so the claim stays below L4.",
+    ),
+]
+Workers = Annotated[
+    str, typer.Option(help="Who proves: threads[:N], as many proofs at once; or ray[:ADDRESS].")
+]
+Publish = Annotated[bool, typer.Option(help="Post the claim at once.")]
+Numbers = Annotated[
+    str | None, typer.Option("--records", help="Running numbers from 0, such as 0,5,7-20.")
+]
+MAX_NUMBERS: Final = 2**14
+MEGABYTE: Final = 10**6
+
+
+def manner(space: "Workspace", srs: Path | None, workers: str) -> "Proving":
+    """Return how proofs are to be made, as options say; the cost is told before any begins.
+
+    Raises:
+        MalformedError: No such workers.
+    """
+    from pipelines.flow.crews import Crew
+    from pipelines.flow.proofs.claiming import Proving
+
+    space.crew = Crew.of(workers)
+    return Proving(srs, partial(tell_cost, space.crew))
+
+
+def tell_cost(crew: "Crew", circuit: "Circuit", proofs: int) -> None:
+    """Write on standard error what keys and proofs will take: estimates, not promises."""
+    from circuits.proving.costs import estimate
+    from circuits.proving.machine import cores
+
+    once = estimate(circuit, cores())
+    at_once = crew.count or min(proofs, cores())
+    each = estimate(circuit, max(1, cores() // at_once))
+    where = "on the cluster" if crew.kind == "ray" else f"{at_once} at once"
+    sys.stderr.write(
+        f"{circuit.name}: {each.rows} rows; {proofs} proofs of about {each.proof_seconds:.0f} s "
+        f"and {each.memory_bytes / MEGABYTE:.0f} MB, {where}; the first time about "
+        f"{once.keys_seconds:.0f} s and {once.keys_bytes / MEGABYTE:.0f} MB more for keys, "
+        f"{once.disk_bytes / MEGABYTE:.0f} MB of them stay on disk\n"
+    )
+
+
+def say_claim(
+    space: "Workspace",
+    made: "tuple[Attestation, Sequence[Proof]]",
+    kind: str,
+    *,
+    publish: bool,
+    as_json: bool,
+    **more: object,
+) -> None:
+    """Post a claim if that is wanted, and write what was proved and what was not.
+
+    Args:
+        space: The home.
+        made: The claim and its proofs.
+        kind: Of the claim, as audits name it.
+        publish: Whether to post it now.
+        as_json: Whether to write one document.
+        more: What the claim says, by name.
+    """
+    from pipelines.flow.proofs.claiming import proof_path
+    from pipelines.flow.publishing import publish as post
+
+    item, proofs = made
+    if publish:
+        post(space)
+    words = CLAIMS[kind]
+    document = {
+        "claim": item.subject.hex(),
+        "proved": words.words,
+        **more,
+        "circuit": proofs[0].circuit,
+        "proofs": [str(proof_path(space, proof.digest.hex())) for proof in proofs],
+        "verifying key": proofs[0].verifying_key.hex(),
+        "srs": srs_words(space, proofs[0]),
+        "posted": publish,
+        "not proved": list(words.not_proved),
+    }
+    say(document, as_json=as_json)
+
+
+def srs_words(space: "Workspace", proof: "Proof") -> str:
+    """Return the SRS of a proof, and what it is worth."""
+    from circuits.proving.artifacts import is_insecure
+
+    if is_insecure(proof.srs, space.home.path):
+        return f"{proof.srs.hex()}: made on this machine, INSECURE: below L4"
+    return f"{proof.srs.hex()}: the public ceremony's, if its digest is the one that you expect"
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Return the running numbers that `0,5,7-20` writes, in that order.
+
+    Raises:
+        MalformedError: Something else, a number given twice, or too many.
+    """
+    found: dict[int, None] = {}
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not _is_number(first) or (dash and not _is_number(last)):
+            raise MalformedError(f"--records {text!r:.80}: expected numbers such as 0,5,7-20")
+        span = range(int(first), int(last or first) + 1)
+        if not span or len(span) > MAX_NUMBERS - len(found):
+            raise MalformedError(f"--records {part!r:.40}: 1 to {MAX_NUMBERS} numbers, ascending")
+        if any(number in found for number in span):
+            raise MalformedError(f"--records {part!r:.40}: a number is given twice")
+        found.update(dict.fromkeys(span))
+    return tuple(found)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 12
