@@ -63,12 +63,13 @@ def run(step: str, folder: Path, logrows: int) -> Taken:
             stderr=log,
             text=True,
         )
-        said = child.stdout.read().strip() if child.stdout else ""
+        answer = child.stdout.read() if child.stdout else ""
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise StepError(f"{step}: {(folder / f'{step}.log').read_text()[-300:]}")
-    return Taken(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, said)
+    *said, peak = answer.split()
+    return Taken(usage.ru_utime + usage.ru_stime, float(peak), " ".join(said))
 
 
 def proof_bytes(folder: Path) -> int:
@@ -134,6 +135,16 @@ def main(step: str, argument: str) -> None:
     import ezkl
 
     STEPS[step](ezkl, argument)
+    print(_peak())
+
+
+def _peak() -> float:
+    """Return the largest memory since this program began, in MB.
+
+    What `wait4` tells is no less than what the parent held when it started the child.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 if __name__ == "__main__":
