@@ -150,9 +150,9 @@ def steps(first: int, count: int, *, unroll: int = 2, circuit: str = "", lie: Li
     def maker(world: World) -> Claim:
         start, data = world["start"], world["table2"]
         rule = rule_of(start.optimiser, start.initial, start.hyperparameters)
-        shape = rule.shape(4, unroll)
         around = range(max(0, first - 1), min(first + count, len(world["steps"]) - 1) + 1)
         batches = [step.batch for step in world["steps"][first : first + count]]
+        shape = rule.shape(len(batches[0]), unroll)
         statement = StepsStatement(world["run"].digest, first, count)
         used = sorted({data.numbers[index] for batch in batches for index in batch})
 
