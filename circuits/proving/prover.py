@@ -334,7 +334,7 @@ def _is_of_the_machine(text: str) -> bool:
 def _told(step: str, error: BaseException) -> str:
     """Return what an error says; on proving without numbers, which could be of the witness."""
     text = re.sub(r"[0-9a-f]*[0-9][0-9a-f]*", "…", str(error)) if step == "prove" else str(error)
-    return f"{step}: {text[:300]}"
+    return f"{step}: {' '.join(text.split())[:300]}"
 
 
 def _limit(job: dict[str, Any], parent: int) -> None:

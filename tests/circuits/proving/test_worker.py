@@ -13,21 +13,9 @@ import pytest
 from circuits.proving import worker
 from circuits.proving.worker import Limits, scratch
 from provenance.errors import UnavailableError
+from tests.circuits.proving.kin import children
 
 SRS = {"step": "srs", "logrows": 4}
-
-
-def children() -> list[int]:
-    """Return the processes whose parent this one is."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(status.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        if parent == os.getpid():
-            found.append(int(status.parent.name))
-    return found
 
 
 def test_a_job_is_done_in_the_scratch_folder_and_its_stages_are_told(tmp_path: Path) -> None:
