@@ -10,18 +10,26 @@ from functools import partial
 from typing import Final
 
 from circuits.graph import Graph
-from circuits.integers import Arithmetic, Integers
-from circuits.packing import commit_rows, packed
 from circuits.sizing import smallest
 from circuits.solve import Chosen
 from circuits.spec import Circuit
 from circuits.statements import elementwise, rearranging
+from circuits.statements.filling import WideArithmetic
 from circuits.statements.function import RECORDS, Function, read
+from circuits.statements.opened import (
+    CONTEXT,
+    STATE,
+    chosen_records,
+    chosen_row,
+    end,
+    opened_records,
+    opened_state,
+    signed_values,
+)
 from circuits.statements.translation import translate
 from circuits.table import Table
 from provenance.errors import MalformedError
 from provenance.expected.functions import PropertyShape
-from provenance.features import OFFSET
 from provenance.field import FieldElement
 
 STATEMENT: Final = (
@@ -72,36 +80,37 @@ def public(shape: PropertyShape) -> tuple[str, ...]:
 def property_graph(function: Function, table: Table) -> Graph:
     """Return the circuit of a function, looking digits up in this table."""
     graph = Graph()
-    arithmetic = Arithmetic(graph, table)
+    arithmetic = WideArithmetic(graph, table)
     rows, width = function.shape
-    digits = arithmetic.digits(graph.private("digits", rows, width))
-    salts = graph.private("salts", rows, 1)
-    context = graph.private("context", 1, 1)
-    state = function.input != RECORDS
-    commit_rows(graph, packed(graph, digits, state=state), salts)
-    value = translate(arithmetic, function, signed_values(arithmetic, digits), MEANINGS)
-    graph.commit(value.tensor)
-    graph.commit(context, arithmetic.nothing(), graph.one)
+    if function.input == RECORDS:
+        digits = opened_records(arithmetic, rows, width)
+    else:
+        digits = opened_state(arithmetic, width)
+    end(arithmetic, translate(arithmetic, function, signed_values(arithmetic, digits), MEANINGS))
     return graph
 
 
-def signed_values(arithmetic: Arithmetic, digits: Integers) -> Integers:
-    """Return the integers that digits stand for."""
-    return arithmetic.move(digits, -OFFSET)
-
-
 def property_chosen(
-    rows: Sequence[Sequence[int]], salts: Sequence[FieldElement], context: FieldElement
+    function: Function,
+    rows: Sequence[Sequence[int]],
+    salts: Sequence[FieldElement],
+    context: FieldElement,
 ) -> Chosen:
     """Return the private values that a prover chooses.
 
     Args:
+        function: What the circuit is about.
         rows: Signed fixed-point values of each record, the label last; or one state.
         salts: Of each commitment.
         context: Of the claim's part.
+
+    Raises:
+        MalformedError: Rows of another size than the function takes.
     """
-    return {
-        "digits": [value + OFFSET for row in rows for value in row],
-        "salts": list(salts),
-        "context": [context],
-    }
+    if {len(row) for row in rows} != {function.shape[1]} or len(rows) != function.shape[0]:
+        raise MalformedError(f"the function takes {function.shape}")
+    if function.input == RECORDS:
+        opened = chosen_records(rows, salts)
+    else:
+        opened = chosen_row(STATE, rows[0], salts[0])
+    return {**opened, CONTEXT: [context]}

@@ -104,9 +104,12 @@ class Translation:
             raise operation.refuse("a constant reaches beyond 2**125")
         if low == high:
             return self.arithmetic.number(low, rows.shape)
-        # Counted from the least, so that entries below 0 need no 254 bits each.
-        made = self.arithmetic.graph.constants([[int(v) - low for v in row] for row in rows])
-        return Integers(self.arithmetic.move(Integers(made, 0, high - low), low).tensor, low, high)
+        # Counted from the least, so that entries below 0 need no 254 bits each; row by row, since
+        # the front end takes long over constants of many entries.
+        graph = self.arithmetic.graph
+        made = [graph.constants([[int(v) - low for v in row]]) for row in rows]
+        whole = Integers(graph.stack(*made), 0, high - low)
+        return Integers(self.arithmetic.move(whole, low).tensor, low, high)
 
 
 Meaning = Callable[[Translation, Operation], Value]

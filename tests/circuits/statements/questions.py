@@ -59,7 +59,7 @@ class Question:
 
     @property
     def chosen(self) -> Chosen:
-        return property_chosen(self.rows, self.salts, CONTEXT)
+        return property_chosen(self.function, self.rows, self.salts, CONTEXT)
 
     def solved(self, forced: Chosen | None = None, chosen: Chosen | None = None) -> Solved:
         return solve(self.graph, chosen or self.chosen, TABLE.most, forced)
