@@ -30,7 +30,9 @@ from provenance.expected.functions import PropertyShape, property_public
 from provenance.expected.steps import step_public
 from provenance.field import Digest, FieldElement
 from provenance.findings import Finding, Level, Outcome, Verdict
+from provenance.leaf import content_digest
 from provenance.policy import Policy, Requirement
+from provenance.record import Record, encode_record
 from provenance.replay import plan
 from provenance.sgd import StepShape, rule_of
 from provenance.training import Step
@@ -207,15 +209,39 @@ def absence(
     return maker
 
 
-def property_of_records(*numbers: int, values: Any, width: int = 4, lie: Lie = NONE) -> Maker:
-    """Return what claims a function's values over records by running number, two a part."""
+def exact_absence(record: Record, *, lie: Lie = NONE) -> Maker:
+    """Return what claims that a whole record is not in the dataset's index of records."""
+
+    def maker(world: World) -> Claim:
+        dataset, encoded = world["v2"], encode_record(SCHEMA, record)
+        key = exclusion_key("exact/1", "", content_digest(SCHEMA.digest, encoded))
+        circuit, root = "exclusion-64.v1", dataset.indexes[0].root
+        return make(
+            world,
+            circuit,
+            AbsenceStatement(dataset.digest, 0, (key,)),
+            [lambda context: exclusion_public(circuit, root, (key.number,), context)],
+            lambda claim: {"values": values_document(claim.digest, (encoded.hex(),))},
+            lie,
+        )
+
+    return maker
+
+
+def property_of_records(
+    *numbers: int, values: Any, width: int = 4, fill: bool = False, lie: Lie = NONE
+) -> Maker:
+    """Return what claims a function's values over records by running number, two a part.
+
+    `fill` takes the first record again where the last part lacks one.
+    """
 
     def maker(world: World) -> Claim:
         data, function = world["table2"], canonical.digest(FUNCTION)
         shape = PropertyShape.of(function, 2, width)
         opened = [data.features(number) for number in numbers]
         records = Records(world["v2"].digest, tuple(o.path.index for o in opened))
-        found = [o.commitment for o in opened]
+        found = [o.commitment for o in (*opened, *opened[:fill])]
 
         def public(part: int) -> Callable[[FieldElement], Public]:
             own = found[2 * part : 2 * part + 2]
