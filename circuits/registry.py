@@ -13,14 +13,16 @@ from typing import Final
 
 from circuits.pinned import PINNED
 from circuits.spec import Circuit
-from circuits.statements import exclusion, membership, properties, step
+from circuits.statements import evaluation, exclusion, inference, membership, properties, step
 from provenance.errors import MalformedError
 
 Family = Callable[[str, bytes | None], Circuit]
 """From a name, and a function's ONNX where the family needs one, to the circuit."""
 
 FAMILIES: Final[Mapping[str, Family]] = {
+    "evaluation": evaluation.circuit,
     "exclusion": exclusion.circuit,
+    "inference": inference.circuit,
     "membership": membership.circuit,
     "property": properties.circuit,
     "step": step.circuit,
