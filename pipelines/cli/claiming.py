@@ -4,22 +4,27 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
 from pipelines.cli.output import say
+from pipelines.cli.reading import Reading
 from provenance.errors import MalformedError
 from provenance.findings import CLAIMS
 
 if TYPE_CHECKING:
     from circuits.spec import Circuit
-    from pipelines.flow.crews import Crew
+    from pipelines.flow.catalogue import Version
     from pipelines.flow.proofs.claiming import Proving
     from pipelines.flow.workspace import Workspace
     from provenance.attestation import Attestation
     from provenance.proof import Proof
+    from storage.readers.datasets import Dataset
 
+    Claimed = tuple[Attestation, Sequence[Proof]]
+
+T = TypeVar("T")
 Srs = Annotated[
     Path | None,
     typer.Option(
@@ -49,29 +54,48 @@ def manner(space: "Workspace", srs: Path | None, workers: str) -> "Proving":
     from pipelines.flow.proofs.claiming import Proving
 
     space.crew = Crew.of(workers)
-    return Proving(srs, partial(tell_cost, space.crew))
+    return Proving(srs, partial(tell_cost, space))
 
 
-def tell_cost(crew: "Crew", circuit: "Circuit", proofs: int) -> None:
+def tell_cost(space: "Workspace", circuit: "Circuit", proofs: int) -> None:
     """Write on standard error what keys and proofs will take: estimates, not promises."""
-    from circuits.proving.costs import estimate
+    from circuits.proving.artifacts import FOLDER
+    from circuits.proving.costs import expected
     from circuits.proving.machine import cores
 
-    once = estimate(circuit, cores())
+    folder, crew = space.home.path / FOLDER, space.crew
+    once = expected(circuit, cores(), folder)
     at_once = crew.count or min(proofs, cores())
-    each = estimate(circuit, max(1, cores() // at_once))
+    each = expected(circuit, max(1, cores() // at_once), folder)
     where = "on the cluster" if crew.kind == "ray" else f"{at_once} at once"
     sys.stderr.write(
-        f"{circuit.name}: {each.rows} rows; {proofs} proofs of about {each.proof_seconds:.0f} s "
-        f"and {each.memory_bytes / MEGABYTE:.0f} MB, {where}; the first time about "
-        f"{once.keys_seconds:.0f} s and {once.keys_bytes / MEGABYTE:.0f} MB more for keys, "
-        f"{once.disk_bytes / MEGABYTE:.0f} MB of them stay on disk\n"
+        f"{circuit.name}: {each.rows} rows; proofs: {proofs} of about {each.proof_seconds:.0f} s "
+        f"and {each.memory_bytes / MEGABYTE:.0f} MB each, {where}; before the first one about "
+        f"{once.keys_seconds:.0f} s and {once.keys_bytes / MEGABYTE:.0f} MB for keys, of which "
+        f"{once.disk_bytes / MEGABYTE:.0f} MB stay on disk\n"
     )
+
+
+def read_files(
+    version: "Version", paths: Sequence[Path], format_: str | None, csv_null: str | None
+) -> "Dataset":
+    """Return the records of a registered version's files, read as they were when registered."""
+    made = version.commitment
+    return Reading(made.schema, format_, csv_null, order=made.order).open(paths)
+
+
+def statement_of(made: "Claimed", kind: type[T]) -> T:
+    """Return what a claim states, which is a statement of this kind."""
+    commitment = made[0].commitment
+    statement = getattr(commitment, "statement", None)
+    if not isinstance(statement, kind):
+        raise TypeError(commitment)
+    return statement
 
 
 def say_claim(
     space: "Workspace",
-    made: "tuple[Attestation, Sequence[Proof]]",
+    made: "Claimed",
     kind: str,
     *,
     publish: bool,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Chosen = Mapping[str, Sequence[int]]
 Part = Callable[[FieldElement], Chosen]
 """From a part's context to the private values that its circuit takes."""
+Opened = Callable[[Claim], bytes]
+"""Makes the member of a bundle that an auditor needs beside the claim."""
 Begins = Callable[["Circuit", int], None]
 
 
@@ -69,7 +71,7 @@ def claim(
     circuit: "Circuit",
     statement: ClaimStatement,
     parts: Sequence[Part],
-    opened: Callable[[Claim], bytes] | None = None,
+    opened: Opened | None = None,
     *,
     how: Proving = PLAIN,
 ) -> tuple[Attestation, tuple[Proof, ...]]:
@@ -124,7 +126,7 @@ def _proved(
             srs,
             workers=crew.count,
             submit=hands.pool.submit if hands else None,
-            told=lambda _, stage: bar.advance(stage == LAST_STAGE),
+            told=lambda _, stage: bar.advance(int(stage == LAST_STAGE)),
         )
     proofs = tuple(proof for proof in found if isinstance(proof, Proof))
     for failed in found:

@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from pipelines.flow.catalogue import Version, nodes_of
 from pipelines.flow.opening import records_at
 from pipelines.flow.workspace import Workspace
+from provenance import canonical
+from provenance.audit.claimed import claimed_document
 from provenance.audit.steps import record_index
 from provenance.chunk import CHUNK
+from provenance.claim import Claim
 from provenance.errors import UnavailableError, VerificationError
 from provenance.features import (
+    OFFSET,
     FeatureSpec,
     digits,
     feature_commitment,
@@ -31,6 +35,11 @@ class CommittedRow:
     digits: tuple[int, ...] = field(repr=False)
     salt: FieldElement = field(repr=False)
     opening: FeatureOpening
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The record's signed fixed-point values, the label last; secret too."""
+        return tuple(digit - OFFSET for digit in self.digits)
 
     @property
     def index(self) -> int:
@@ -87,3 +96,9 @@ class FeatureRows:
         return CommittedRow(
             found, blind, FeatureOpening(leaf, feature_commitment(found, blind), path)
         )
+
+
+def opened_records(claim: Claim, rows: Iterable[CommittedRow]) -> bytes:
+    """Return the member of a bundle that shows where a claim's records stand, without a value."""
+    openings = [row.opening for row in rows]
+    return canonical.encode(claimed_document(claim.digest, (), openings))

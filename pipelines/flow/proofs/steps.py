@@ -1,21 +1,20 @@
 """Training steps of a registered run, proved: the states and batches of its own transcript."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.flow.catalogue import Version, chunk_table
 from pipelines.flow.opening import Opener
 from pipelines.flow.proofs.claiming import PLAIN, Chosen, Part, Proving, claim
 from pipelines.flow.proofs.features import CommittedRow, FeatureRows
-from pipelines.flow.proofs.trained import rule_of_run, trained_on
-from pipelines.flow.recorded import Stored, run_folder, stored_run
+from pipelines.flow.proofs.trained import stored_of, trained_on
+from pipelines.flow.recorded import Stored, run_folder
 from pipelines.flow.workspace import Workspace
 from provenance import canonical
 from provenance.attestation import Attestation
 from provenance.audit.claimed import claimed_document
+from provenance.audit.proved_steps import check_shape, step_rule
 from provenance.claim import Claim, StepsStatement
 from provenance.errors import MalformedError
-from provenance.features import OFFSET
 from provenance.field import FieldElement
 from provenance.opening import Opening
 from provenance.proof import Proof
@@ -44,18 +43,21 @@ class _Steps:
         end = first + self.shape.unroll
         states = [(state.weights, state.salt) for state in self.stored.states[first : end + 1]]
         batches = [
-            [_values(self.rows[number]) for number in batch]
+            [(self.rows[number].values, self.rows[number].salt) for number in batch]
             for batch in self.stored.batches[first:end]
         ]
         return step_witness(self.shape, states, batches, self.rule.centre, context)
 
 
-def step_shape(stored: Stored, first: int, steps: int, unroll: int, tolerance: int) -> StepShape:
+def step_shape(
+    stored: Stored, first: int, steps: int, unroll: int, tolerance: int | None = None
+) -> StepShape:
     """Return the shape of the circuit that proves some steps of a run, `unroll` in each proof.
 
     Raises:
         MalformedError: There are no such steps, they do not come in whole groups, or the run
             follows no rule that a circuit is made for.
+        VerificationError: The run declares another tolerance, or another size of its batches.
     """
     batches = stored.batches[first : first + steps]
     if not first >= 0 or len(batches) != steps or steps < 1:
@@ -64,7 +66,14 @@ def step_shape(stored: Stored, first: int, steps: int, unroll: int, tolerance: i
         raise MalformedError(f"{steps} steps do not come in groups of {unroll}: choose --unroll")
     if len({len(batch) for batch in batches}) != 1:
         raise MalformedError(f"{stored.start.name}: its batches differ in size")
-    return rule_of_run(stored).shape(len(batches[0]), unroll, tolerance)
+    declared = stored.start.hyperparameters.get("tolerance", 0)
+    allowed = declared if tolerance is None else tolerance
+    if not isinstance(allowed, int):
+        raise MalformedError(f"{stored.start.name}: its tolerance is no integer")
+    rule = step_rule(stored.start)
+    shape = rule.shape(len(batches[0]), unroll, allowed)
+    check_shape(stored.start, rule, shape)
+    return shape
 
 
 def prove_steps(  # which steps of which run, and how they are grouped
@@ -75,7 +84,7 @@ def prove_steps(  # which steps of which run, and how they are grouped
     first: int = 0,
     steps: int = UNROLL,
     unroll: int = UNROLL,
-    tolerance: int = 0,
+    tolerance: int | None = None,
     how: Proving = PLAIN,
 ) -> tuple[Attestation, tuple[Proof, ...]]:
     """Return a signed claim and the proofs that steps of a run follow its rule.
@@ -87,7 +96,8 @@ def prove_steps(  # which steps of which run, and how they are grouped
         first: Number of the first step.
         steps: How many, a multiple of `unroll`.
         unroll: How many steps one proof holds.
-        tolerance: By how many units of the last place a state may differ from the rule's.
+        tolerance: By how many units of the last place a state may differ from the rule's; as
+            the run declares, where nothing is said.
         how: Under which SRS, and who hears of it.
 
     Raises:
@@ -97,12 +107,12 @@ def prove_steps(  # which steps of which run, and how they are grouped
     """
     from circuits.registry import circuit
 
-    stored = stored_run(space, run.start)
+    stored = stored_of(space, run)
     shape = step_shape(stored, first, steps, unroll, tolerance)
     version = trained_on(space, stored)
     used = {number for batch in stored.batches[first : first + steps] for number in batch}
     rows = FeatureRows(space, version, dataset).open(used)
-    shared = _Steps(stored, rule_of_run(stored), shape, rows)
+    shared = _Steps(stored, step_rule(stored.start), shape, rows)
     statement = StepsStatement(run.digest, first, steps)
     parts: list[Part] = [_part(shared, number) for number in range(first, first + steps, unroll)]
     steps_opened = _opened_steps(space, stored, version, range(first - 1, first + steps + 1))
@@ -128,7 +138,3 @@ def _opened_steps(
 
 def _part(shared: _Steps, first: int) -> Part:
     return lambda context: shared.chosen(first, context)
-
-
-def _values(row: CommittedRow) -> tuple[Sequence[int], int]:
-    return [digit - OFFSET for digit in row.digits], row.salt

@@ -1,12 +1,12 @@
-"""A registered run as proofs take it: found by its name, its rule, its dataset, its states."""
+"""A registered run as proofs take it: found by its name, its states, its dataset."""
 
 from pipelines.flow.catalogue import Version, find_commitment, find_version, runs
-from pipelines.flow.recorded import Stored
+from pipelines.flow.recorded import Stored, stored_run
 from pipelines.flow.workspace import Workspace
+from provenance.audit.proved_steps import step_rule
 from provenance.dataset import DatasetCommitment
 from provenance.errors import MalformedError, UnavailableError
-from provenance.sgd import Rule, rule_of
-from provenance.training import Run
+from provenance.training import Run, RunStart
 
 DIGITS = 8
 """Of a start's digest, at least, that name its run."""
@@ -36,10 +36,16 @@ def registered_run(space: Workspace, name: str) -> Run:
     return finished[0]
 
 
-def rule_of_run(stored: Stored) -> Rule:
-    """Return the rule that a run declared, or raise MalformedError."""
-    start = stored.start
-    return rule_of(start.optimiser, start.initial, start.hyperparameters)
+def stored_of(space: Workspace, run: Run) -> Stored:
+    """Return a registered run as it was recorded here.
+
+    Raises:
+        UnavailableError: No circuit proves its optimiser, or it was recorded elsewhere.
+    """
+    start = find_commitment(space, run.start)
+    if isinstance(start, RunStart):
+        step_rule(start)  # of another one's states nothing is kept that a circuit could open
+    return stored_run(space, run.start)
 
 
 def trained_on(space: Workspace, stored: Stored) -> Version:
