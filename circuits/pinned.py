@@ -25,6 +25,11 @@ def _pinned(onnx: str, settings: str, proof_bytes: int) -> Pinned:
 
 
 PINNED: Final[Mapping[str, Pinned]] = {
+    "exclusion-40.v1": _pinned(
+        "fe42f126d3d5a55a40457acefa9183cc7038d1af7cfe2c4d97f22d80cec2cb56",
+        "90aab65d3e55df292a675210950ba535053b3d85c381f3e291139e3660889f1c",
+        2560,
+    ),
     "membership-14.v2": _pinned(
         "6a6c770a61f87a1112657e227cea68471a5094975d0b6fde4c3d0ddc6b11878d",
         "f7cd555fcd14c4bc287780b1c4eb8d7e017fc5e9b2e203d5168d83ccc7488597",

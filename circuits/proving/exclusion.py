@@ -24,7 +24,7 @@ from provenance.proof import Proof
 EXCLUSION_40: Final = "exclusion-40.v1"
 
 
-def prove_exclusion(
+def prove_exclusion(  # noqa: PLR0913  # four parts of a statement, and how to prove it
     keys: Sequence[ExclusionKey],
     proofs: Sequence[AbsenceProof],
     root: FieldElement,
