@@ -112,7 +112,7 @@ def relu(arithmetic: Arithmetic, value: Integers, divisor: int) -> tuple[Integer
 
 
 def sigmoid(arithmetic: Arithmetic, value: Integers) -> Integers:
-    """Return clamp(512 + R(value, 512), 0, 1024).
+    """Return clamp(512 + R(value, 512), 0, 1024) of a column.
 
     With p the result, a bit b and a natural m, what is clamped is p + m where b is 1 and p - m
     where it is 0; m is 0 unless p is 1024 in the one case and 0 in the other.
@@ -122,7 +122,8 @@ def sigmoid(arithmetic: Arithmetic, value: Integers) -> Integers:
         return ONE // 2 + rounded(n, SIGMOID_STEP) - probability(n)
 
     found = arithmetic.free(value.shape, ONE, _hint(arithmetic, value, probability))
-    arithmetic.natural(arithmetic.subtract(arithmetic.number(ONE, value.shape), found), ONE)
+    room = arithmetic.subtract(arithmetic.number(ONE, value.shape), found)
+    room = arithmetic.natural(room, ONE)
     found = Integers(found.tensor, 0, ONE)
     bit = arithmetic.bits(_hint(arithmetic, value, lambda n: int(beyond(n) > 0)))
     size = _hint(arithmetic, value, lambda n: abs(beyond(n)))
@@ -130,13 +131,14 @@ def sigmoid(arithmetic: Arithmetic, value: Integers) -> Integers:
     magnitude = arithmetic.free(value.shape, most, size)
     over = arithmetic.multiply(bit, magnitude)
     under = arithmetic.subtract(magnitude, over)
-    free = arithmetic.subtract(arithmetic.number(ONE, value.shape), found)
-    for part, room in ((over, free), (under, found)):
-        product = arithmetic.multiply(part, room)
-        arithmetic.zero(Integers(product.tensor, 0, product.high))
+    # No product is ever negative, so none can make up for another.
+    arithmetic.zero(_dot(arithmetic, over, room))
+    arithmetic.zero(_dot(arithmetic, under, found))
     clamped = arithmetic.subtract(arithmetic.add(found, over), under)
-    moved = arithmetic.move(value, ONE // 2 * SIGMOID_STEP)
-    is_rounded(arithmetic, moved, clamped, SIGMOID_STEP)
+    rest = arithmetic.subtract(value, arithmetic.scale(clamped, SIGMOID_STEP))
+    # z + 512 * 512 is what is rounded, and half of 512 more makes what is left over natural.
+    moved = arithmetic.move(rest, ONE // 2 * SIGMOID_STEP + SIGMOID_STEP // 2)
+    up_to(arithmetic, moved, SIGMOID_STEP - 1)
     return found
 
 
@@ -163,6 +165,14 @@ def up_to(arithmetic: Arithmetic, value: Integers, most: int) -> None:
         arithmetic.natural(arithmetic.scale(value, factor), last)
     else:
         arithmetic.between(value, 0, most)
+
+
+def _dot(arithmetic: Arithmetic, left: Integers, right: Integers) -> Integers:
+    """Return the sum of products, (1, 1), of columns whose products are never negative."""
+    total = arithmetic.apply(
+        arithmetic.reshape(left, 1, left.shape[0]), arithmetic.reshape(right, right.shape[0], 1)
+    )
+    return Integers(total.tensor, 0, total.high)
 
 
 def _plus_row(arithmetic: Arithmetic, value: Integers, row: Integers) -> Integers:

@@ -17,6 +17,7 @@ import numpy as np
 from circuits.graph import Graph, Matrix
 from circuits.integers import Arithmetic, Integers, signed
 from circuits.packing import packed
+from circuits.statements.filling import WideArithmetic
 from circuits.statements.models import forward, is_rounded, layers_of
 from circuits.table import Table
 from provenance.features import OFFSET
@@ -47,7 +48,7 @@ class Batch:
 def step_graph(shape: StepShape, table: Table) -> Graph:
     """Return the circuit of a shape, whose lookups go to `table`."""
     graph = Graph()
-    arithmetic = Arithmetic(graph, table)
+    arithmetic = WideArithmetic(graph, table)
     states = [_state(arithmetic, shape, number) for number in range(shape.unroll + 1)]
     batches = [_batch(arithmetic, shape, number) for number in range(shape.unroll)]
     centre = arithmetic.digits(graph.private(CENTRE, 1, shape.features))
@@ -112,9 +113,10 @@ def _expected(arithmetic: Arithmetic, shape: StepShape, labels: Integers) -> Int
     """Return what the outputs should have been, at their scale; a bit's label is made sure of."""
     if shape.model == LINEAR:
         return arithmetic.scale(labels, BIAS)
-    square = arithmetic.square(labels)
-    # y * y - y is not negative for integers, and 0 for 0 and 1 only.
-    arithmetic.zero(Integers(arithmetic.subtract(square, labels).tensor, 0, 2 * square.high))
+    # The sum of y * y - y: no term is negative for an integer, and 0 only for 0 and 1.
+    squares = arithmetic.apply(arithmetic.transpose(labels), labels)
+    wrong = arithmetic.subtract(squares, arithmetic.total(labels))
+    arithmetic.zero(Integers(wrong.tensor, 0, wrong.high))
     return arithmetic.scale(Integers(labels.tensor, 0, 1), ONE)
 
 
