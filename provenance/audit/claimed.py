@@ -16,8 +16,9 @@ from itertools import pairwise
 from typing import Final
 
 from provenance.audit.case import Case
+from provenance.audit.datasets import Anchored, dataset_of
 from provenance.canonical import Fields, Json, JsonObject
-from provenance.claim import Claim
+from provenance.claim import Claim, Records
 from provenance.dataset import DatasetCommitment
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.field import Digest, FieldElement
@@ -108,6 +109,23 @@ def commitments(
     for opening in opened.values():
         verify_features(opening, dataset)
     return {index: opening.commitment for index, opening in opened.items()}
+
+
+def record_commitments(
+    case: Case, claim: Claim, records: Records, found: Mapping[Digest, Anchored]
+) -> tuple[FieldElement, ...]:
+    """Return the feature commitments of a claim's records, in its order, each shown to stand.
+
+    Raises:
+        MalformedError: What the evidence opens is not in its one form.
+        VerificationError: It opens other records, or one does not stand in the dataset.
+        UnavailableError: They are not opened, or the dataset is not shown to be published.
+    """
+    dataset, opened = dataset_of(records.dataset, found), claimed(case, claim)
+    if opened.steps:
+        raise MalformedError("claimed: steps are opened for a claim that is about none")
+    standing = commitments(opened.records, records.indexes, dataset)
+    return tuple(standing[index] for index in records.indexes)
 
 
 def check_width(dataset: DatasetCommitment, digits: int) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from provenance.audit.absences import check_absence
 from provenance.audit.case import Case
 from provenance.audit.datasets import Anchored
+from provenance.audit.predictions import check_evaluation, check_inference
 from provenance.audit.properties import check_property
 from provenance.audit.proved_steps import ProvedSteps, check_steps, check_training
 from provenance.audit.sampling import Samplings
@@ -44,7 +45,7 @@ def _check(
         case PropertyStatement() as statement:
             check_property(case, item, claim, statement, found)
         case InferenceStatement() as statement:
-            case.unknown("inference", item.attestation.name, "not checked by this version")
+            check_inference(case, item, claim, statement, found)
         case EvaluationStatement() as statement:
-            case.unknown("evaluation", item.attestation.name, "not checked by this version")
+            check_evaluation(case, item, claim, statement, found, samplings)
     return ()

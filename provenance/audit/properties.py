@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from provenance.audit.case import Case
-from provenance.audit.claimed import FEATURES_REST, check_width, claimed, commitments
+from provenance.audit.claimed import FEATURES_REST, check_width, record_commitments
 from provenance.audit.datasets import Anchored, dataset_of
 from provenance.audit.transcripts import run_name, run_of
 from provenance.audit.trust import Worth, prove
@@ -100,34 +100,13 @@ def _rows(
         return [(state,)] * parts
     dataset = dataset_of(about.dataset, found)
     check_width(dataset, shape.width)
-    return split(record_commitments(case, claim, about, found), shape.rows, parts)
+    return _split(record_commitments(case, claim, about, found), shape.rows, parts)
 
 
-def record_commitments(
-    case: Case, claim: Claim, records: Records, found: Mapping[Digest, Anchored]
-) -> tuple[FieldElement, ...]:
-    """Return the feature commitments of a claim's records, in its order, each shown to stand.
-
-    Raises:
-        MalformedError: What the evidence opens is not in its one form.
-        VerificationError: It opens other records, or one does not stand in the dataset.
-        UnavailableError: They are not opened, or the dataset is not shown to be published.
-    """
-    dataset, opened = dataset_of(records.dataset, found), claimed(case, claim)
-    if opened.steps:
-        raise MalformedError("claimed: steps are opened for a claim that is about none")
-    standing = commitments(opened.records, records.indexes, dataset)
-    return tuple(standing[index] for index in records.indexes)
-
-
-def split(
+def _split(
     commitments: Sequence[FieldElement], rows: int, parts: int
 ) -> list[tuple[FieldElement, ...]]:
-    """Return the rows of each part: all parts are full, none is padded.
-
-    Raises:
-        VerificationError: There are more or fewer records than the circuits of all parts take.
-    """
+    """Return the rows of each part: all parts are full, none is padded."""
     if len(commitments) != rows * parts:
         raise VerificationError(
             f"{len(commitments)} records for {parts} parts of {rows} rows, all of them full"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from provenance import canonical
 from provenance.canonical import Fields, Json, JsonObject
 from provenance.claim.members import (
     MAX_INDEX,
@@ -12,6 +13,7 @@ from provenance.claim.members import (
     MAX_PARTS,
     MAX_RECORDS,
     MAX_STEPS,
+    MAX_VALUE,
     Rows,
     check_many,
     check_range,
@@ -213,28 +215,31 @@ class InferenceStatement:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationStatement:
-    """A run's final state predicts `right` of the records' labels rightly: a number a part."""
+    """A run's final state predicts `right` of the records' labels rightly: a number a part.
+
+    Of a linear model it is the sum of squared errors instead, in the circuit's units.
+    """
 
     run: Digest
     records: Records
     right: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        """Raise MalformedError for no part, or more right than there are records."""
+        """Raise MalformedError for no part, or a number that no circuit gives."""
         check_range("parts", len(self.right), 1, MAX_PARTS)
         for number in self.right:
-            check_range("right", number, 0, len(self.records.indexes))
+            check_range("right", number, 0, MAX_VALUE)
 
     @property
     def json(self) -> JsonObject:
         """The statement as it stands in a claim."""
-        right: list[Json] = list(self.right)
+        right: list[Json] = [canonical.integer(number) for number in self.right]
         return {"type": "evaluation", "run": self.run.hex(), **self.records.json, "right": right}
 
     @classmethod
     def of(cls, fields: Fields) -> "EvaluationStatement":
         """Return the statement that an object holds, or raise MalformedError."""
-        right = integers(fields.take("right"), MAX_PARTS, 0, MAX_RECORDS)
+        right = integers(fields.take("right"), MAX_PARTS, 0, MAX_VALUE)
         return cls(fields.digest("run"), Records.of(fields), right)
 
 

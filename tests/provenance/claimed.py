@@ -18,6 +18,8 @@ from provenance.claim import (
     AbsenceStatement,
     Claim,
     ClaimStatement,
+    EvaluationStatement,
+    InferenceStatement,
     PropertyStatement,
     Records,
     RunState,
@@ -27,14 +29,22 @@ from provenance.claim import (
 from provenance.exclusion import key as exclusion_key
 from provenance.expected.exclusion import exclusion_public
 from provenance.expected.functions import PropertyShape, property_public
+from provenance.expected.models import (
+    COMMITTED,
+    OPEN,
+    ModelShape,
+    evaluation_public,
+    inference_public,
+)
 from provenance.expected.steps import step_public
 from provenance.field import Digest, FieldElement
 from provenance.findings import Finding, Level, Outcome, Verdict
 from provenance.leaf import content_digest
+from provenance.opening import FeatureOpening
 from provenance.policy import Policy, Requirement
 from provenance.record import Record, encode_record
 from provenance.replay import plan
-from provenance.sgd import StepShape, rule_of
+from provenance.sgd import Model, StepShape, rule_of
 from provenance.training import Step
 from tests.provenance.world import (
     DATASET_KEY,
@@ -278,6 +288,94 @@ def property_of_state(state: str, *, values: Any, lie: Lie = NONE) -> Maker:
         )
 
     return maker
+
+
+def inference(
+    *numbers: int, outputs: Any, rows: int = 2, circuit: str = "", lie: Lie = NONE
+) -> Maker:
+    """Return what claims answers for records by running number."""
+
+    def maker(world: World) -> Claim:
+        data = world["table2"]
+        shape = ModelShape(Model("logistic", 3), rows, COMMITTED)
+        opened = [data.features(number) for number in numbers]
+        state = FieldElement.decode(world["run"].final)
+        centre = world["start"].hyperparameters["centre"]
+
+        def public(first: int) -> Callable[[FieldElement], Public]:
+            own = [o.commitment for o in opened[first : first + rows]]
+            told = outputs[first : first + rows]
+            return lambda context: inference_public(shape, state, own, centre, told, context)
+
+        return make(
+            world,
+            circuit or shape.name,
+            InferenceStatement(world["run"].digest, records_of(world, opened), outputs),
+            [public(first) for first in range(0, len(numbers), rows)],
+            lambda claim: {"claims": claimed_document(claim.digest, (), opened)},
+            lie,
+        )
+
+    return maker
+
+
+def open_inference(*inputs: tuple[int, ...], outputs: Any, lie: Lie = NONE) -> Maker:
+    """Return what claims answers for inputs that everybody sees, one a part."""
+
+    def maker(world: World) -> Claim:
+        shape = ModelShape(Model("logistic", 3), 1, OPEN)
+        state = FieldElement.decode(world["run"].final)
+        centre = world["start"].hyperparameters["centre"]
+
+        def public(number: int) -> Callable[[FieldElement], Public]:
+            one, told = inputs[number : number + 1], outputs[number : number + 1]
+            return lambda context: inference_public(shape, state, one, centre, told, context)
+
+        return make(
+            world,
+            shape.name,
+            InferenceStatement(world["run"].digest, inputs, outputs),
+            [public(number) for number in range(len(inputs))],
+            lambda _: {},
+            lie,
+        )
+
+    return maker
+
+
+def evaluation(
+    *numbers: int, right: Any, rows: int = 4, circuit: str = "", lie: Lie = NONE
+) -> Maker:
+    """Return what claims how many records are predicted right; without numbers, those held out."""
+
+    def maker(world: World) -> Claim:
+        data = world["table2"]
+        shape = ModelShape(Model("logistic", 3), rows)
+        opened = [data.features(number) for number in numbers or held_out(world)]
+        state = FieldElement.decode(world["run"].final)
+        centre = world["start"].hyperparameters["centre"]
+
+        def public(part: int) -> Callable[[FieldElement], Public]:
+            own = [o.commitment for o in opened[part * rows : (part + 1) * rows]]
+            return lambda context: evaluation_public(
+                shape, state, own, centre, right[part], context
+            )
+
+        return make(
+            world,
+            circuit or shape.name,
+            EvaluationStatement(world["run"].digest, records_of(world, opened), right),
+            [public(part) for part in range(len(right))],
+            lambda claim: {"claims": claimed_document(claim.digest, (), opened)},
+            lie,
+        )
+
+    return maker
+
+
+def records_of(world: World, opened: Sequence[FeatureOpening]) -> Records:
+    """Return the records of version 2 that are opened, in this order."""
+    return Records(world["v2"].digest, tuple(opening.path.index for opening in opened))
 
 
 def held_out(world: World) -> tuple[int, ...]:

@@ -151,7 +151,7 @@ STATEMENTS: Final[Mapping[str, tuple[str, ClaimStatement]]] = {
     "steps": ("step-logistic-16x2-u4-r1.v1", StepsStatement(RUN.digest, 4, 8)),
     "property": (
         "property-2x3-0123456789abcdef.v1",
-        PropertyStatement(word("function"), RECORDS, ((3, -4), (0, 2**40))),
+        PropertyStatement(word("function"), RECORDS, ((3, -4), (0, -(2**125)))),
     ),
     "state": (
         "property-state3-0123456789abcdef.v1",
