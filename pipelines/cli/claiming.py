@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipelines.flow.workspace import Workspace
     from provenance.attestation import Attestation
     from provenance.proof import Proof
+    from provenance.training import Run
     from storage.readers.datasets import Dataset
 
     Claimed = tuple[Attestation, Sequence[Proof]]
@@ -40,7 +41,20 @@ Publish = Annotated[bool, typer.Option(help="Post the claim at once.")]
 Numbers = Annotated[
     str | None, typer.Option("--records", help="Running numbers from 0, such as 0,5,7-20.")
 ]
+RunName = Annotated[
+    str,
+    typer.Argument(help="A registered run's name, or its start's first digits.", metavar="RUN"),
+]
+Trained = Annotated[list[Path], typer.Argument(help="Files of the version it was trained on.")]
+Of = Annotated[
+    str | None,
+    typer.Option(help="Another version with the same features, whose files these are: NAME@V."),
+]
+RowCount = Annotated[
+    int | None, typer.Option("--rows", min=1, help="How many one proof holds; all, up to 64.")
+]
 MAX_NUMBERS: Final = 2**14
+MAX_INPUTS: Final = 2**24
 MEGABYTE: Final = 10**6
 
 
@@ -82,6 +96,48 @@ def read_files(
     """Return the records of a registered version's files, read as they were when registered."""
     made = version.commitment
     return Reading(made.schema, format_, csv_null, order=made.order).open(paths)
+
+
+def registered(space: "Workspace", name: str) -> "Run":
+    """Return the registered run of this name; raises as `registered_run` does."""
+    from pipelines.flow.proofs.trained import registered_run
+
+    return registered_run(space, name)
+
+
+def asked_about(space: "Workspace", run: "Run", label: str | None = None) -> "Version":
+    """Return the version that --of names, or the one that a run was trained on."""
+    from pipelines.flow.catalogue import find_version
+    from pipelines.flow.proofs.trained import stored_of, trained_on
+
+    return find_version(space, label) if label else trained_on(space, stored_of(space, run))
+
+
+def read_inputs(path: Path) -> list[list[int]]:
+    """Return the rows of integers in a JSON file.
+
+    Raises:
+        MalformedError: It holds something else, or too many rows.
+    """
+    import json
+
+    from storage.atomic import read_bounded
+
+    try:
+        rows = json.loads(read_bounded(path, MAX_INPUTS))
+    except (ValueError, RecursionError) as error:
+        raise MalformedError(f"{path}: no JSON: {error}") from error
+    if (
+        not isinstance(rows, list)
+        or not 1 <= len(rows) <= MAX_NUMBERS
+        or not all(map(_is_row, rows))
+    ):
+        raise MalformedError(f"{path}: 1 to {MAX_NUMBERS} rows of integers: [[12,-3],[0,7]]")
+    return rows
+
+
+def _is_row(row: object) -> bool:
+    return isinstance(row, list) and all(type(value) is int for value in row)
 
 
 def statement_of(made: "Claimed", kind: type[T]) -> T:

@@ -6,32 +6,26 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli import measuring
 from pipelines.cli.claiming import (
-    Numbers,
     Publish,
+    RunName,
     Srs,
+    Trained,
     Workers,
+    asked_about,
     manner,
-    numbers,
     read_files,
+    registered,
     say_claim,
-    statement_of,
 )
 from pipelines.cli.options import AsJson, Label
 from pipelines.cli.output import open_space
 from pipelines.cli.reading import Format, Null, Reading
-from provenance.errors import MalformedError
-
-MAX_FUNCTION = 2**20
 
 Number = Annotated[
     int, typer.Option("--record", min=0, help="The record's running number, from 0.")
 ]
-RunName = Annotated[
-    str,
-    typer.Argument(help="A registered run's name, or its start's first digits.", metavar="RUN"),
-]
-Trained = Annotated[list[Path], typer.Argument(help="Files of the version it was trained on.")]
 
 
 def membership(
@@ -76,11 +70,10 @@ def step(
     whose optimiser is a rule. Nothing is said of the steps that are not named.
     """
     from pipelines.flow.proofs.steps import prove_steps
-    from pipelines.flow.proofs.trained import registered_run, stored_of, trained_on
 
     space = open_space(quiet=json)
-    found, how = registered_run(space, run), manner(space, srs, workers)
-    version = trained_on(space, stored_of(space, found))
+    found, how = registered(space, run), manner(space, srs, workers)
+    version = asked_about(space, found)
     dataset = read_files(version, paths, format, csv_null)
     claimed = prove_steps(
         space,
@@ -100,61 +93,6 @@ def step(
         as_json=json,
         run=run,
         steps=f"{first} to {first + steps - 1} of {found.transcript.steps}",
-    )
-
-
-def measure(
-    function: Annotated[
-        Path, typer.Option(help="The function as ONNX; evidence shows it, to be read.")
-    ],
-    label: Annotated[
-        str | None, typer.Argument(help="A dataset version, name@version.", metavar="[NAME@V]")
-    ] = None,
-    paths: Annotated[list[Path] | None, typer.Argument(help="The version's files.")] = None,
-    records: Numbers = None,
-    run: Annotated[str | None, typer.Option(help="Instead of records: a registered run.")] = None,
-    state: Annotated[str, typer.Option(help="Which of its states: initial or final.")] = "final",
-    format: Format = None,  # noqa: A002  # the option's name
-    csv_null: Null = None,
-    publish: Publish = True,
-    srs: Srs = None,
-    workers: Workers = "threads",
-    json: AsJson = False,
-) -> None:
-    """Prove in zero knowledge what a function gives over records, or of a run's state.
-
-    It sees the features that the version commits to, as integers, and its values are published:
-    they can tell much of few records. With more records than it takes, it gives values for each
-    part. What it measures is for its reader to judge.
-    """
-    from pipelines.flow.catalogue import find_version
-    from pipelines.flow.proofs.properties import prove_property, prove_state_property
-    from pipelines.flow.proofs.trained import registered_run
-    from provenance.claim import PropertyStatement
-    from storage.atomic import read_bounded
-
-    space = open_space(quiet=json)
-    how, data = manner(space, srs, workers), read_bounded(function, MAX_FUNCTION)
-    if run is not None and label is None and records is None:
-        claimed = prove_state_property(space, registered_run(space, run), state, data, how=how)
-        about = f"the {state} state of run {run}"
-    elif run is None and label is not None and paths and records is not None:
-        version = find_version(space, label)
-        dataset = read_files(version, paths, format, csv_null)
-        claimed = prove_property(space, version, dataset, data, numbers(records), how=how)
-        about = f"records {records} of {version.commitment.label}"
-    else:
-        raise MalformedError("a property is over NAME@V FILES… --records 0,5,7-20, or of --run RUN")
-    told = statement_of(claimed, PropertyStatement)
-    say_claim(
-        space,
-        claimed,
-        "property",
-        publish=publish,
-        as_json=json,
-        about=about,
-        function=told.function.hex(),
-        values=[list(row) for row in told.values],
     )
 
 
@@ -198,4 +136,4 @@ def add_to(group: typer.Typer) -> None:
     """Add the commands of this file to `rootline prove`."""
     for command in (membership, step):
         group.command()(command)
-    group.command("property")(measure)
+    measuring.add_to(group)

@@ -1,11 +1,17 @@
 """A registered run as proofs take it: found by its name, its states, its dataset."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from pipelines.flow.catalogue import Version, find_commitment, find_version, runs
 from pipelines.flow.recorded import Stored, stored_run
 from pipelines.flow.workspace import Workspace
 from provenance.audit.proved_steps import step_rule
 from provenance.dataset import DatasetCommitment
 from provenance.errors import MalformedError, UnavailableError
+from provenance.features import LEAST, MOST, OFFSET
+from provenance.field import FieldElement
+from provenance.sgd import Rule
 from provenance.training import Run, RunStart
 
 DIGITS = 8
@@ -59,3 +65,54 @@ def trained_on(space: Workspace, stored: Stored) -> Version:
     if not isinstance(found, DatasetCommitment):
         raise MalformedError(f"{stored.start.name}: it was trained on no dataset of this home")
     return find_version(space, found.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A run's final state, the rule that led to it, and the version that it was trained on."""
+
+    stored: Stored
+    rule: Rule
+    version: Version
+
+    @classmethod
+    def of(cls, space: Workspace, run: Run) -> "Trained":
+        """Return what a registered run came to; raises as `stored_of` and `trained_on` do."""
+        stored = stored_of(space, run)
+        return cls(stored, step_rule(stored.start), trained_on(space, stored))
+
+    @property
+    def state(self) -> tuple[tuple[int, ...], FieldElement]:
+        """The final state as it was committed to: all its numbers, and the salt. Secret."""
+        final = self.stored.states[-1]
+        return final.weights, final.salt
+
+    @property
+    def weights(self) -> tuple[int, ...]:
+        """The final weights, without velocities. Secret."""
+        return self.state[0][: self.rule.model.weights]
+
+    def asked(self, version: Version | None, *, labelled: bool = True) -> Version:
+        """Return the version whose records are asked about: the one trained on, or another.
+
+        Raises:
+            MalformedError: Its features, or its label, are not those that the model learnt.
+        """
+        found, name = version or self.version, self.stored.start.name
+        own, learnt = found.commitment.features, self.version.commitment.features
+        if own is None or learnt is None or own.fields != learnt.fields:
+            raise MalformedError(
+                f"{found.commitment.label} has other features than {name} was trained on"
+            )
+        if own.label != learnt.label and (labelled or own.label is not None):
+            raise MalformedError(f"{found.commitment.label} has another label than {name} learnt")
+        return found
+
+    def check_inputs(self, row: Sequence[int]) -> None:
+        """Check a question in the clear, or raise MalformedError."""
+        features = self.rule.model.features
+        if len(row) != features or not all(LEAST <= value + OFFSET <= MOST for value in row):
+            raise MalformedError(
+                f"a row of inputs is {features} integers from {LEAST - OFFSET} to {MOST - OFFSET}, "
+                "features at the scale of the version's spec"
+            )
