@@ -94,9 +94,17 @@ def swapped_values(
     return Fraud("swapped public values", "a proof made to speak of another leaf", bundle.seal())
 
 
+def _copy_file(source: str, target: str) -> None:
+    """Copy a file; circuits' files, of which keys are large and none ever changes, are linked."""
+    if Path(source).parent.name == "objects":
+        Path(target).hardlink_to(source)
+    else:
+        shutil.copy2(source, target)
+
+
 def _copy(space: Workspace, scratch: Path) -> Workspace:
     """Return the attacker's own copy of the home."""
     shutil.rmtree(scratch, ignore_errors=True)
     left_out = shutil.ignore_patterns("cache", "dagster")
-    shutil.copytree(space.home.path, scratch, ignore=left_out)
+    shutil.copytree(space.home.path, scratch, ignore=left_out, copy_function=_copy_file)
     return Workspace(Home.create(scratch), space.passphrase)

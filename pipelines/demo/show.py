@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,26 +15,26 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.demo import data, flights, frauds
+from pipelines.demo import data, flights, frauds, proofs
 from pipelines.demo.frauds import Fraud
 from pipelines.demo.training import train
-from pipelines.flow.auditing import policy_for, trusted_circuit, verifiers
+from pipelines.flow.auditing import policy_for, verifiers
 from pipelines.flow.catalogue import Version, find_version, nodes_of, runs, trusted_keys
 from pipelines.flow.exporting import Bundle
 from pipelines.flow.monitoring import sign_checkpoint
 from pipelines.flow.opening import prove_in_index
-from pipelines.flow.proofs.claiming import prepare
-from pipelines.flow.proofs.membership import CIRCUIT, prove_membership
 from pipelines.flow.publishing import publish
 from pipelines.flow.registering import Request, register
 from pipelines.flow.workspace import Workspace
 from pipelines.watching import watch
 from provenance.audit import audit
+from provenance.claim import Claim
 from provenance.errors import VerificationError
 from provenance.findings import Level, Outcome
 from provenance.membership import MembershipClaim
 from provenance.policy import Policy, Requirement
 from provenance.proof import Proof
+from provenance.training import Run
 from storage.atomic import write_atomic
 from storage.readers.datasets import Dataset, open_dataset
 
@@ -51,6 +51,8 @@ def required(run: str) -> tuple[Requirement, ...]:
         Requirement("dataset", LABELS[1], Level.L1),
         Requirement("unique", LABELS[1], Level.L1),
         Requirement("membership", LABELS[1], Level.L1),
+        Requirement("absence", f"{LABELS[1]}[sample]={proofs.ABSENT}", Level.L0),
+        Requirement("proved-steps", f"{run}[0..3]", Level.L1),
         Requirement("run", run, Level.L1),
         Requirement("order", run, Level.L2),
         Requirement("steps", run, Level.L3),
@@ -86,6 +88,15 @@ class Demo:
         self.console.print(f"[green]✓[/green] {words} [dim]{seconds:.1f} s {' '.join(size)}[/dim]")
 
 
+@dataclass(frozen=True)
+class Proved:
+    """What was proved: the claims that later steps speak of, and all proofs."""
+
+    membership: MembershipClaim
+    absence: Claim
+    proofs: tuple[Proof, ...]
+
+
 def show(space: Workspace, console: Console) -> Outcome:
     """Return the outcome of the honest audit, once all was shown; every fraud must be refused.
 
@@ -95,17 +106,17 @@ def show(space: Workspace, console: Console) -> Outcome:
     """
     demo = Demo(space, space.home.path.parent / "repository", console, free_name(space))
     with ThreadPoolExecutor(1) as pool:
-        keys = pool.submit(prepare, space, CIRCUIT)
+        keys = pool.submit(proofs.prepare_all, space)
         table = _make(demo)
         _attest(demo)
         _flights(demo)
         version = find_version(space, LABELS[1])
         dataset = _snapshot(space)
-        _train(demo, dataset, table)
-        claim, proof = _prove(demo, version, keys)
-        bundle, policy = _export(demo, version, dataset, proof)
+        run = _train(demo, dataset, table)
+        made = _prove(demo, version, dataset, run, keys)
+        bundle, policy = _export(demo, version, dataset, made)
     outcome = _audit(demo)
-    for fraud in _frauds(demo, bundle, version, dataset, claim):
+    for fraud in _frauds(demo, bundle, version, dataset, made.membership):
         _refuse(demo, fraud, policy)
     _table(demo)
     return outcome
@@ -149,32 +160,43 @@ def _snapshot(space: Workspace) -> Dataset:
     return snapshot_of(space, LABELS[1])
 
 
-def _train(demo: Demo, dataset: Dataset, table: pa.Table) -> None:
+def _train(demo: Demo, dataset: Dataset, table: pa.Table) -> Run:
     with demo.step("a run: announced, seed from a later block, trained, registered") as size:
-        spec = data.feature_spec(table)
-        run = train(demo.space, demo.run, LABELS[1], spec, list(dataset.records()))
+        run = train(demo.space, demo.run, LABELS[1], data.feature_spec(table), dataset)
         size.append(f"{run.transcript.steps} steps, held-out accuracy {run.metrics['accuracy']}")
+        return run
 
 
-def _prove(demo: Demo, version: Version, keys: "Future[None]") -> tuple[MembershipClaim, Proof]:
-    with demo.step("membership of one record proved in zero knowledge (depth 22)") as size:
+def _prove(
+    demo: Demo, version: Version, dataset: Dataset, run: Run, keys: "Future[None]"
+) -> Proved:
+    with demo.step("keys of three circuits, under an INSECURE SRS of this machine's"):
         keys.result()
-        item, proof = prove_membership(demo.space, version, 42)
-        publish(demo.space)
-        size.append(f"{len(proof.proof)} B proof")
-        claim = item.commitment
-        if not isinstance(claim, MembershipClaim):
-            raise TypeError(claim)
-        return claim, proof
+    with demo.step("in zero knowledge: some record is in it, which one stays hidden") as size:
+        member, proof = proofs.prove_record(demo.space, version)
+        size.append(_told([proof]))
+    with demo.step(f"in zero knowledge: {proofs.ABSENT!r} is not in it, neighbours hidden") as size:
+        absence, absent = proofs.prove_without(demo.space, version)
+        size.append(_told(absent))
+    with demo.step("in zero knowledge: the run's first four steps, from state to state") as size:
+        _, steps = proofs.prove_training(demo.space, run, dataset)
+        size.append(_told(steps))
+    publish(demo.space)
+    return Proved(member, absence, (proof, *absent, *steps))
 
 
-def _export(demo: Demo, version: Version, dataset: Dataset, proof: Proof) -> tuple[Bundle, Policy]:
+def _told(made: Sequence[Proof]) -> str:
+    return f"{made[0].circuit}: {len(made)} × {len(made[0].proof)} B"  # noqa: RUF001  # times
+
+
+def _export(demo: Demo, version: Version, dataset: Dataset, made: Proved) -> tuple[Bundle, Policy]:
     space = demo.space
     with demo.step("a monitor scans the ledger; an evidence bundle is exported") as size:
         keys = trusted_keys(space)
         place = space.genesis.namespace
         _, checkpoint = sign_checkpoint(space.ledger, space.verifier, place, keys, space.monitor)
         bundle = _bundle(space, version, dataset, checkpoint)
+        bundle.add_values(made.absence, [proofs.ABSENT])
         sealed = bundle.seal()
         policy = policy_for(
             space,
@@ -182,7 +204,7 @@ def _export(demo: Demo, version: Version, dataset: Dataset, proof: Proof) -> tup
             require=required(demo.run),
             monitors=(space.monitor.public_key,),
             samples=SAMPLES,
-            circuits=(trusted_circuit(proof.circuit, proof.verifying_key, proof.srs),),
+            circuits=proofs.trusted(made.proofs),
             trust_operator=True,
         )
         write_atomic(space.home.evidence / "cells.evidence", sealed)

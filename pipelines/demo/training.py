@@ -4,7 +4,6 @@ It computes what `provenance.replay.Logistic` states, vectorised: an auditor who
 with the slow, obvious text must get the same integers.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -16,6 +15,7 @@ from provenance.canonical import Json
 from provenance.features import FeatureSpec, values
 from provenance.record import Record
 from provenance.training import Run as RunStatement
+from storage.readers.datasets import Dataset
 
 Integers = NDArray[np.int64]
 
@@ -24,9 +24,10 @@ BATCH: Final = 16
 
 
 def train(
-    space: Workspace, name: str, label: str, spec: FeatureSpec, records: Sequence[Record]
+    space: Workspace, name: str, label: str, spec: FeatureSpec, dataset: Dataset
 ) -> RunStatement:
     """Return the registered run of a logistic regression on a dataset version name@version."""
+    records: list[Record] = list(dataset.records())
     rows = np.array([values(spec, record) for record in records], dtype=np.int64)
     centre = np.rint(rows[:, :-1].mean(axis=0)).astype(np.int64)
     parameters: dict[str, Json] = {
@@ -38,7 +39,7 @@ def train(
     }
     inputs, labels = rows[:, :-1] - centre, rows[:, -1]
     weights = np.zeros(inputs.shape[1] + 1, dtype=np.int64)
-    with Run(name, train=label, hyperparameters=parameters, space=space) as run:
+    with Run(name, train=label, hyperparameters=parameters, space=space, dataset=dataset) as run:
         for batch in run.plan.batches:
             chosen = list(batch)
             weights = step(weights, inputs[chosen], labels[chosen], rate_bits=1)
