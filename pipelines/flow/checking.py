@@ -11,6 +11,7 @@ from typing import Final
 
 from pipelines.flow.auditing import MAX_POLICY, verifiers
 from pipelines.flow.catalogue import attestations
+from pipelines.flow.rechecking import Judge, findings, judge_of_home
 from pipelines.flow.workspace import Workspace
 from provenance import canonical
 from provenance.archive import MAX_ARCHIVE
@@ -18,13 +19,14 @@ from provenance.attestation import Attestation, verify
 from provenance.audit.datasets import OPENING_KIND
 from provenance.audit.proofs import EXCLUSION_KIND, verify_exclusion
 from provenance.canonical import Fields
+from provenance.claim import Claim
 from provenance.dataset import DatasetCommitment
 from provenance.envelope import MAX_PAYLOAD, PublicKey
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.evidence import read, verify_manifest
 from provenance.expected.membership import membership_public
 from provenance.field import Digest
-from provenance.findings import CLAIMS
+from provenance.findings import CLAIMS, Finding
 from provenance.membership import MembershipClaim
 from provenance.opening import Opening, verify_opening
 from provenance.policy import Policy, TrustedCircuit, check_circuit
@@ -47,6 +49,8 @@ class Known:
         artifacts: What verifies a proof: verifying key, settings and SRS, by digest.
         circuits: Those that a policy vouches for; None where nobody was asked.
         basis: Whose word the commitments rest on.
+        proved: Other claims by the digest of each of their proofs.
+        judge: Checks such a claim as an audit does; None where there is nothing to audit.
     """
 
     datasets: Mapping[Digest, DatasetCommitment]
@@ -54,6 +58,8 @@ class Known:
     artifacts: Callable[[Proof], Mapping[Digest, bytes]] = field(repr=False)
     circuits: Sequence[TrustedCircuit] | None
     basis: str
+    proved: Mapping[Digest, Claim] = field(default_factory=dict)
+    judge: Judge | None = None
 
     @classmethod
     def of_envelopes(cls, paths: Iterable[Path], key: PublicKey) -> "Known":
@@ -74,8 +80,10 @@ class Known:
         def artifacts(proof: Proof) -> Mapping[Digest, bytes]:
             return verifier_artifacts(proof, space.home.path)
 
+        items = list(attestations(space))
         basis = "this home's own keys: whoever made the home can write anything into it"
-        return cls(*_sorted(attestations(space)), artifacts, None, basis)
+        judge = judge_of_home(space)
+        return cls(*_sorted(items), artifacts, None, basis, _proved(items), judge)
 
     @classmethod
     def of_bundle(cls, path: Path, policy: Path) -> "Known":
@@ -86,12 +94,19 @@ class Known:
             VerificationError: The bundle is not as its issuer signed it.
         """
         trusted = Policy.parse(read_bounded(policy, MAX_POLICY))
-        bundle = read(read_bounded(path, MAX_ARCHIVE))
+        sealed = read_bounded(path, MAX_ARCHIVE)
+        bundle = read(sealed)
         verify_manifest(bundle, trusted.keys())
         items = [verify(data, trusted.keys()) for data in bundle.under("attestations").values()]
         objects = {Digest.parse(n): data for n, data in bundle.under("circuits").items()}
         basis = "the issuers' keys in the policy"
-        return cls(*_sorted(items), lambda _: objects, trusted.circuits, basis)
+
+        def judge(claim: Claim) -> tuple[Finding, ...]:
+            return findings(sealed, trusted, claim)
+
+        return cls(
+            *_sorted(items), lambda _: objects, trusted.circuits, basis, _proved(items), judge
+        )
 
 
 def check_document(file: Path, known: Known) -> Shown:
@@ -139,6 +154,8 @@ def _exclusion(data: bytes, known: Known) -> Shown:
 
 def _membership(data: bytes, known: Known) -> Shown:
     proof = Proof.parse(data)
+    if proof.digest in known.proved:
+        return _claim(known.proved[proof.digest], known)
     claim = known.claims.get(proof.digest)
     if claim is None:
         raise UnavailableError("no signed claim names this proof: give the claim's envelope too")
@@ -166,6 +183,21 @@ def _membership(data: bytes, known: Known) -> Shown:
         verifying_key=_vouched(proof, known),
         srs=f"{proof.srs.hex()}: whoever made it can forge proofs; only a policy accepts one",
     )
+
+
+def _claim(claim: Claim, known: Known) -> Shown:
+    """Return what an audit finds of the claim that a proof belongs to, all its parts together."""
+    if known.judge is None:
+        raise UnavailableError("such a claim needs what its bundle opens: use --bundle, --policy")
+    found = known.judge(claim)
+    return {
+        "claim": claim.digest.hex(),
+        "circuit": claim.circuit,
+        "proofs": len(claim.proofs),
+        "found": [f"{item.claim} {item.subject} [{item.level}]: {item.reason}" for item in found],
+        "rests on": [*dict.fromkeys(rest for item in found for rest in item.rests_on)],
+        "not proved": [*dict.fromkeys(words for item in found for words in item.not_proved)],
+    }
 
 
 def _vouched(proof: Proof, known: Known) -> str:
@@ -207,6 +239,11 @@ def _sorted(
         elif isinstance(item.commitment, MembershipClaim):
             claims[item.commitment.proof] = item.commitment
     return datasets, claims
+
+
+def _proved(items: Iterable[Attestation]) -> dict[Digest, Claim]:
+    claims = [item.commitment for item in items if isinstance(item.commitment, Claim)]
+    return {proof: claim for claim in claims for proof in claim.proofs}
 
 
 def _nothing(_: Proof) -> Mapping[Digest, bytes]:

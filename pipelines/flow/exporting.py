@@ -92,16 +92,12 @@ class Bundle:
                 case MembershipClaim(proof=proof):
                     self._add_proof(proof)
                 case Claim() as claim:
-                    self._add_claim(claim)
+                    self.add_claim(claim)
                 case _:
                     pass
 
-    def add_values(self, claim: Claim, values: Sequence[str | None]) -> None:
-        """Add the values behind the keys of a claim of absence, in order; None keeps one back."""
-        document = values_document(claim.digest, values)
-        self._document("values", claim.digest.hex(), document)
-
-    def _add_claim(self, claim: Claim) -> None:
+    def add_claim(self, claim: Claim) -> None:
+        """Add a claim's proofs, what verifies them, and what they are about."""
         for proof in claim.proofs:
             self._add_proof(proof)
         opened = opened_path(self.space, claim)
@@ -111,6 +107,11 @@ class Bundle:
             digest = claim.statement.function
             data = read_bounded(function_path(self.space, digest), MAX_OPENED)
             self.members[f"functions/{digest.hex()}.onnx"] = data
+
+    def add_values(self, claim: Claim, values: Sequence[str | None]) -> None:
+        """Add the values behind the keys of a claim of absence, in order; None keeps one back."""
+        document = values_document(claim.digest, values)
+        self._document("values", claim.digest.hex(), document)
 
     def _add_proof(self, digest: Digest) -> None:
         from circuits.proving.artifacts import verifier_artifacts
