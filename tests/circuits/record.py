@@ -1,4 +1,7 @@
-"""Make tests/vectors/proof.json and membership.json anew: `python -m tests.circuits.record HOME`.
+"""Make proof.json, membership.json and exclusion_circuit.json in tests/vectors anew.
+
+    python -m tests.circuits.record HOME
+
 
 Needed when a circuit changes; HOME is any folder, for keys and a local INSECURE SRS.
 """
@@ -11,10 +14,14 @@ from typing import Any
 
 from circuits.proving.artifacts import verifier_artifacts
 from circuits.proving.membership import prove_membership
+from circuits.statements.exclusion_witness import exclusion_values
 from circuits.statements.membership import membership_values
+from provenance.exclusion import ExclusionIndex, ExclusionKey, prove_absence
+from provenance.expected.exclusion import EXCLUSION, exclusion_public
 from provenance.expected.membership import MEMBERSHIP
 from provenance.field import ORDER, FieldElement
-from tests.circuits.forgeries import forgeries
+from tests.circuits.absences import ASKED, Absence, absence, absence_forgeries, sharing
+from tests.circuits.forgeries import Forgery, forgeries
 from tests.circuits.sample import CONTEXT, INDEX_BLIND, LEAF_BLIND, Witness, sample
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -25,6 +32,7 @@ def main(home: Path) -> None:
     """Prove the sample and write both files."""
     _write("proof", _proof(home))
     _write("membership", _membership())
+    _write("exclusion_circuit", _exclusion())
 
 
 def _proof(home: Path) -> dict[str, Any]:
@@ -87,6 +95,44 @@ def _membership() -> dict[str, Any]:
             }
             for each in chosen.values()
         ],
+    }
+
+
+def _exclusion() -> dict[str, Any]:
+    found = absence(40)
+    asked = [ASKED, sharing(8), sharing(9), ASKED]
+    chosen = {f.name.partition(":")[0]: f for f in absence_forgeries(40)}
+    return {
+        "source": SOURCE,
+        "page": "docs/spec/circuits/exclusion.md",
+        "honest": [_absences(name, found.index, asked[: EXCLUSION[name][1]]) for name in EXCLUSION],
+        "witness": _hexed(found.witness),
+        "forged": [_forged(found, each) for kind, each in chosen.items() if kind != "one"],
+    }
+
+
+def _forged(found: Absence, each: Forgery) -> dict[str, Any]:
+    """Return a forgery as what differs: from the witness, and from what it claims."""
+    changed = {name: row for name, row in each.witness.items() if row != found.witness[name]}
+    reached = exclusion_values(each.witness)
+    return {
+        "name": each.name,
+        "changed": _hexed(changed),
+        "claimed": {"root": each.claimed[0].hex, "key": each.claimed[1].hex},
+        "context": each.claimed[-2].hex,
+        "reached": {str(number): reached[number].hex for number in sorted(each.betrayed_by)},
+    }
+
+
+def _absences(name: str, index: ExclusionIndex, asked: list[ExclusionKey]) -> dict[str, Any]:
+    numbers = [key.number for key in asked]
+    return {
+        "circuit": name,
+        "root": index.root.hex,
+        "keys": [key.hex() for key in asked],
+        "absences": [prove_absence(index, key).to_json() for key in asked],
+        "context": CONTEXT.hex,
+        "public": [value.hex for value in exclusion_public(name, index.root, numbers, CONTEXT)],
     }
 
 

@@ -1,6 +1,7 @@
 """The exclusion circuit against its twin, against real indexes, and against liars."""
 
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -33,7 +34,9 @@ from tests.circuits.absences import (
 )
 from tests.circuits.forgeries import Forgery
 from tests.circuits.sample import CONTEXT
+from tests.provenance.documents import vectors
 
+VECTORS = vectors("exclusion_circuit")
 FORGERIES = tuple(absence_forgeries())
 KEYS = st.binary(min_size=31, max_size=31).map(ExclusionKey)
 
@@ -46,7 +49,7 @@ def onnx(depth: int, keys: int = 1) -> bytes:
 @pytest.mark.parametrize("name", EXCLUSION)
 def test_an_honest_witness_leads_to_the_public_values_that_a_verifier_computes(name: str) -> None:
     depth, count = EXCLUSION[name]
-    asked = [ASKED, sharing(3), sharing(5), ASKED][:count]
+    asked = [ASKED, sharing(8), sharing(9), ASKED][:count]
     index = absence(depth).index
     proofs = [prove_absence(index, key) for key in asked]
     witness = exclusion_witness(asked, proofs, CONTEXT, depth)
@@ -100,6 +103,31 @@ def test_a_forged_witness_is_betrayed_by_exactly_these_public_values(forgery: Fo
         return
     assert betrayed(forgery, reached) == forgery.betrayed_by
     assert exclusion_values(forgery.witness) == reached
+
+
+@pytest.mark.parametrize("case", VECTORS["honest"], ids=lambda case: case["circuit"])
+def test_recorded_absences_lead_to_their_public_values(case: dict[str, Any]) -> None:
+    asked = [ExclusionKey(bytes.fromhex(key)) for key in case["keys"]]
+    proofs = [AbsenceProof.from_json(proof) for proof in case["absences"]]
+    root, context = FieldElement.parse(case["root"]), FieldElement.parse(case["context"])
+    numbers = [key.number for key in asked]
+    public = exclusion_public(case["circuit"], root, numbers, context)
+    assert [value.hex for value in public] == case["public"]
+    depth, _ = EXCLUSION[case["circuit"]]
+    assert exclusion_values(exclusion_witness(asked, proofs, context, depth)) == public
+
+
+@pytest.mark.parametrize("case", VECTORS["forged"], ids=lambda case: case["name"])
+def test_recorded_forgeries_are_betrayed(case: dict[str, Any]) -> None:
+    rows = VECTORS["witness"] | case["changed"]
+    witness = {name: [int(value, 16) for value in row] for name, row in rows.items()}
+    root, context = FieldElement.parse(case["claimed"]["root"]), FieldElement.parse(case["context"])
+    key = int(case["claimed"]["key"], 16)
+    claimed = exclusion_public("exclusion-40.v1", root, [key], context)
+    pairs = enumerate(zip(exclusion_values(witness), claimed, strict=True))
+    differing = {str(number): found.hex for number, (found, told) in pairs if found != told}
+    assert differing == case["reached"]
+    assert differing
 
 
 def test_every_public_zero_and_bit_is_needed_by_some_forgery() -> None:
