@@ -38,8 +38,8 @@ from provenance.sgd.models import BIAS, LINEAR, LOGISTIC
 
 STATEMENT: Final = (
     "The prover knows weights, records and salts that open these commitments; of the first "
-    "records, as many as the value says, the model with these weights predicts exactly so many right; or, "
-    "of a linear model, their squared errors add up to exactly this."
+    "records, as many as the value says, the model with these weights predicts exactly so many "
+    "right; or, of a linear model, their squared errors add up to exactly this."
 )
 COUNTED: Final = "counted"
 HALF: Final = 2**8
