@@ -2,7 +2,8 @@
 
 Three things are measured in turns, on batches as a table gives them: leaves of kind `plain`, leaves
 of kind `features`, and, on as many rows of noise, only the two hashes that a feature leaf adds: the
-sponge over its elements, and the leaf. What is left is digits, packing and salts.
+sponge over its elements, and the leaf. What is left is digits, packing and salts. The limit is the
+time in which the processor would do nothing but the operations of these hashes (poseidon_limit.py).
 """
 
 import time
@@ -14,11 +15,13 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.measuring import show
+from benchmarks.poseidon_limit import COUNTED, limit
 from provenance.batch import Batch
 from provenance.features import DIGITS, FeatureField, FeatureSpec
 from provenance.leaf import DatasetKey
 from provenance.leaves import LeafMaker
 from provenance.poseidon import backend, ezkl_sponge_many, poseidon_many
+from provenance.poseidon.parameters import FULL_ROUNDS, parameters
 from storage.readers.datasets import from_stream
 
 RECORDS: Final = 2**16
@@ -72,6 +75,32 @@ def seconds(works: Sequence[Work]) -> list[float]:
     return [median(each) for each in taken]
 
 
+def operations(machine: str, width: int, outputs: int) -> int:
+    """Return the operations of a permutation of which so many elements are needed afterwards."""
+    counted, partial = COUNTED[machine], parameters(width).partial_rounds
+    fifths = FULL_ROUNDS * width + partial
+    sums = (FULL_ROUNDS - 2) * width + (partial + 1) + (width - 1) + outputs
+    products = (
+        (FULL_ROUNDS - 2) * width * (width - 1)
+        + (partial + 1) * 2 * (width - 1)
+        + (width - 1) * (2 * width - 3)
+        + width * outputs
+    )
+    fifth = 2 * counted.square + counted.product + 3 * counted.reduction
+    return fifths * fifth + products * counted.product + sums * counted.reduction
+
+
+def least(elements: int) -> float:
+    """Return the seconds of a sponge over elements and of a leaf at the processor's limit, or 0."""
+    machine = backend()
+    if machine not in COUNTED:
+        return 0.0
+    assert operations(machine, 3, 1) == COUNTED[machine].operations
+    sponge = (elements - 1) * operations(machine, 2, 2) + operations(machine, 2, 1)
+    done = sponge + operations(machine, 4, 1)
+    return done / COUNTED[machine].operations / limit(machine)
+
+
 def row(features: int) -> tuple[object, ...]:
     """Return what a table of so many features takes."""
     source = from_stream(table(features))
@@ -86,21 +115,17 @@ def row(features: int) -> tuple[object, ...]:
         ]
     )
     beside = whole - plain - hashing
-    micro = [value * 1e6 for value in (whole, plain, hashing, beside)]
-    return (f"{features} + label", elements, f"{1 / whole:,.0f}", *micro, f"{hashing / whole:.0%}")
+    bound = least(elements)
+    micro = [value * 1e6 for value in (whole, plain, hashing, beside, bound)]
+    shares = [f"{hashing / whole:.0%}", f"{bound / hashing:.0%}"]
+    return (f"{features} + label", elements, f"{1 / whole:,.0f}", *micro, *shares)
 
 
 def main() -> None:
     """Print a table."""
     columns = (
-        "features",
-        "elements",
-        "records/s",
-        "µs",
-        "plain",
-        "hashes",
-        "rest",
-        "hashes, of µs",
+        *("features", "elements", "records/s", "µs", "plain", "hashes", "rest", "limit"),
+        *("hashes ÷ µs", "limit ÷ hashes"),
     )
     show(f"Leaves with features, Poseidon on {backend()}", columns, [row(4), row(30)])
 
