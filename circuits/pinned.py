@@ -30,6 +30,11 @@ PINNED: Final[Mapping[str, Pinned]] = {
         "90aab65d3e55df292a675210950ba535053b3d85c381f3e291139e3660889f1c",
         2560,
     ),
+    "exclusion-40x4.v1": _pinned(
+        "07e9099c9a6af2de072173dbe1b59d9ebe2be00c74c5f02e4e2fa1b5a3305e0b",
+        "4484d96e639663700633011d74ba7d641d4efdf8d2b6d5b6f06b86187ef3bccf",
+        2112,
+    ),
     "membership-14.v2": _pinned(
         "6a6c770a61f87a1112657e227cea68471a5094975d0b6fde4c3d0ddc6b11878d",
         "f7cd555fcd14c4bc287780b1c4eb8d7e017fc5e9b2e203d5168d83ccc7488597",

@@ -29,7 +29,7 @@ PUBLIC: Final = (
     "context: of the statement that the proof belongs to",
     "one: 1",
 )
-SIZES: Final = {(40, 1): (14, 3), (64, 1): (15, 2), (40, 4): (16, 3)}
+SIZES: Final = {(40, 1): (14, 3), (64, 1): (15, 2), (40, 4): (16, 2)}
 """Depth and number of keys to logrows and columns."""
 GROUPS: Final = 4
 """Groups in which the neighbour's lower digits are summed, so that their weights stay exact."""
