@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from provenance.attestation import Attestation, Commitment
 from provenance.canonical import digest
+from provenance.claim import Claim
 from provenance.dataset import DatasetCommitment
 from provenance.field import Digest, FieldElement
 from provenance.log import Header
@@ -202,6 +203,8 @@ def _commitment(subject: bytes, made: Commitment) -> list[Statement]:
         case MembershipClaim():
             claim = (bytes(made.dataset), made.circuit, bytes(made.proof), made.issuer)
             return [(PROOF, (subject, *claim))]
+        case Claim():  # about several commitments, with several proofs: its attestation finds it
+            return []
 
 
 def _dataset(subject: bytes, made: DatasetCommitment) -> Statement:

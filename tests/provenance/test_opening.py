@@ -10,11 +10,20 @@ from provenance import canonical
 from provenance.batch import Rows
 from provenance.canonical import Fields
 from provenance.errors import MalformedError, RootMismatchError, VerificationError
-from provenance.features import FeatureSpec, feature_salt
+from provenance.features import FeatureSpec, digits, feature_commitment, feature_salt
 from provenance.field import FieldElement
-from provenance.leaf import DatasetKey, Salt, content_digest, salt
+from provenance.leaf import DatasetKey, Salt, content_digest, leaf_digest, salt
 from provenance.leaves import LeafMaker
-from provenance.opening import KIND, MAX_RECORD, Opening, decode_hex, opened_leaf, verify_opening
+from provenance.opening import (
+    KIND,
+    MAX_RECORD,
+    FeatureOpening,
+    Opening,
+    decode_hex,
+    opened_leaf,
+    verify_features,
+    verify_opening,
+)
 from provenance.poseidon import from_words
 from provenance.record import Record, encode_record
 from provenance.tree import chunk_root, prove_inclusion, record_root
@@ -161,3 +170,51 @@ def test_an_opening_of_another_kind_is_refused() -> None:
     value = json.loads(PLAIN.opening(0).encoded) | {"kind": "rootline/opening/v2"}
     with pytest.raises(MalformedError, match=KIND):
         parse(canonical.encode(value))
+
+
+def features(number: int) -> FeatureOpening:
+    """Return which feature commitment stands at a record's index, from its opening."""
+    opening = FEATURES.opening(number)
+    content = content_digest(SCHEMA.digest, opening.encoded_record)
+    assert opening.feature_salt is not None
+    commitment = feature_commitment(digits(SPEC, RECORDS[number]), opening.feature_salt)
+    return FeatureOpening(leaf_digest(opening.salt, content), commitment, opening.path)
+
+
+def parse_features(data: bytes) -> FeatureOpening:
+    return FeatureOpening.from_fields(Fields.of(canonical.decode(data), "opening"))
+
+
+def test_a_feature_commitment_stands_where_its_record_does_and_shows_nothing_of_it() -> None:
+    for number in range(5):
+        shown = features(number)
+        verify_features(shown, FEATURES.commitment)
+        assert parse_features(canonical.encode(shown.json)) == shown
+        assert set(shown.json) == {"kind", "leaf", "commitment", "path"}
+
+
+def test_whatever_is_changed_in_a_feature_opening_is_refused() -> None:
+    honest = features(3)
+    assert_members_are_needed(parse_features, canonical.encode(honest.json))
+    for changed in spoiled(honest.json):
+        data = canonical.encode(changed)
+        if data == canonical.encode(honest.json):
+            continue  # -0 is 0
+        with pytest.raises((MalformedError, VerificationError)):
+            verify_features(parse_features(data), FEATURES.commitment)
+
+
+def test_a_feature_commitment_of_another_record_or_dataset_is_refused() -> None:
+    one, other = features(1), features(2)
+    for wrong in (
+        replace(one, path=other.path),
+        replace(one, commitment=other.commitment),
+        replace(one, leaf=other.leaf),
+        replace(one, leaf=one.commitment, commitment=one.leaf),
+    ):
+        with pytest.raises(RootMismatchError):
+            verify_features(wrong, FEATURES.commitment)
+    with pytest.raises(VerificationError, match="commits to no features"):
+        verify_features(one, PLAIN.commitment)
+    with pytest.raises(MalformedError, match="never 0"):
+        replace(one, leaf=FieldElement(0))

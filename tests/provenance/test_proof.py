@@ -1,7 +1,7 @@
 """Proof documents, the context, and the vector of public values that a verifier computes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from provenance import canonical
-from provenance.errors import MalformedError, VerificationError
+from provenance.errors import (
+    MalformedError,
+    ProvenanceError,
+    UnavailableError,
+    VerificationError,
+)
 from provenance.expected.membership import MEMBERSHIP, membership_public, membership_zeros
 from provenance.field import ORDER, ZERO, Digest, FieldElement
 from provenance.poseidon import poseidon
@@ -18,6 +23,7 @@ from provenance.proof import (
     MAX_PUBLIC,
     Proof,
     context,
+    verify_proofs,
     verify_public,
 )
 from provenance.tree import zero_root
@@ -162,3 +168,54 @@ def test_a_wrong_proof_cannot_be_made() -> None:
     for wrong in ({"proof": b""}, {"public": ()}, {"circuit": "x y"}):
         with pytest.raises(MalformedError):
             replace(PROOF, **wrong)
+
+
+class One:
+    """A verifier of single proofs that refuses those whose first byte says so."""
+
+    def verify(self, proof: Proof, artifacts: Mapping[Digest, bytes]) -> None:
+        assert artifacts == {}
+        if proof.proof[0] in ERRORS:
+            raise ERRORS[proof.proof[0]]
+
+
+class Many(One):
+    """The same verifier, for many proofs at once; it may leave some without an answer."""
+
+    def __init__(self, left: int = 0) -> None:
+        self.left = left
+
+    def verify_many(
+        self, proofs: Sequence[Proof], artifacts: Mapping[Digest, bytes]
+    ) -> list[ProvenanceError | None]:
+        assert artifacts == {}
+        return [ERRORS.get(proof.proof[0]) for proof in proofs][self.left :]
+
+
+ERRORS: Mapping[int, ProvenanceError] = {
+    1: UnavailableError("could not tell"),
+    2: VerificationError("is false"),
+    3: MalformedError("is none"),
+}
+
+
+def proofs(*kinds: int) -> list[Proof]:
+    return [replace(PROOF, proof=bytes([kind])) for kind in kinds]
+
+
+@pytest.mark.parametrize("verifier", [One(), Many()], ids=["one by one", "together"])
+def test_many_proofs_verify_only_if_each_does(verifier: One) -> None:
+    verify_proofs(verifier, proofs(0, 0, 0), {})
+    verify_proofs(verifier, (), {})
+    for kinds in ((0, 2, 0), (2, 0), (0, 0, 2), (1, 2), (2, 1)):
+        with pytest.raises(VerificationError, match="is false"):
+            verify_proofs(verifier, proofs(*kinds), {})
+    with pytest.raises(MalformedError, match="is none"):
+        verify_proofs(verifier, proofs(0, 1, 3), {})
+    with pytest.raises(UnavailableError, match="could not tell"):
+        verify_proofs(verifier, proofs(0, 1, 0), {})
+
+
+def test_a_proof_without_an_answer_is_not_verified() -> None:
+    with pytest.raises(UnavailableError, match="answered 2 of 3"):
+        verify_proofs(Many(left=1), proofs(0, 0, 0), {})

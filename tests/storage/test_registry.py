@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from provenance import attestation, rfc9162
 from provenance.attestation import Attestation, Commitment
+from provenance.claim import Claim, StepsStatement
 from provenance.dataset import DatasetCommitment
 from provenance.errors import UnavailableError, VerificationError
 from provenance.field import Digest, FieldElement
@@ -194,6 +195,16 @@ def test_proofs_and_attestations_are_found_by_what_they_are_about(registry: Regi
     )
     (found,) = registry.attestations_of(RUN.subject)
     assert (found.digest, found.kind, found.issuer) == (RUN.digest, "run", ISSUER)
+
+
+def test_a_claim_with_several_proofs_is_listed_by_its_attestation(registry: Registry) -> None:
+    statement = StepsStatement(RUN.subject, 0, 2)
+    proofs = (Digest(b"1" * 32), Digest(b"2" * 32))
+    made = attested(Claim(ISSUER, LOG, "step-linear-4x3-r1.v1", statement, proofs))
+    registry.record([made])
+    assert [(found.kind, found.name) for found in registry.unposted()] == [
+        ("claim", f"claim-{made.subject.hex()[:32]}")
+    ]
 
 
 def test_what_has_no_receipt_is_listed(registry: Registry) -> None:
