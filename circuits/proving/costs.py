@@ -19,8 +19,10 @@ table (0 for none):
     14   4   1             484  17.8       615  24.6      12.6
     15   3   0             189   5.7       229   6.7       3.8
     15   4   0             334  11.9       378  13.8       7.5
+    15   4   1             481  18.4       600  25.2      12.6
+    16   2   0             145   4.8       181   5.9       3.3
 
-The formulas below are within a quarter of these for time from k = 13 on, and not below them by more
+The formulas below are within a third of these for time from k = 13 on, and not below them by more
 than a tenth for memory. A busy machine, or a slower one, takes longer: each home therefore keeps
 the seconds that its own keys and proofs took, and tells those instead once it has any.
 """
@@ -65,8 +67,8 @@ def estimate(circuit: Circuit, threads: int = 1) -> Cost:
     else:
         more = 1.65 if wide > 3 else 1.0
         setup, prove = (60 + 42 * wide) * more, (105 + 45 * wide) * more
-        keys_bytes = int((600 + 1_750 * wide) * more)
-        proof_bytes = int((1_900 + 1_650 * wide) * more)
+        keys_bytes = int((1_200 + 1_750 * wide) * more)
+        proof_bytes = int((2_400 + 1_650 * wide) * more)
         disk_bytes = int((1_700 + 750 * wide) * more)
     speed = float(threads**SPEED_UP) * 1e6
     return Cost(

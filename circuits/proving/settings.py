@@ -49,8 +49,31 @@ _NOTHING: Final[dict[str, Any]] = {
     "num_blinding_factors": None,
     "timestamp": 0,
 }
+_FREE: Final = frozenset(
+    {
+        "run_args",
+        "num_rows",
+        "total_assignments",
+        "total_const_size",
+        "einsum_params",
+        "model_instance_shapes",
+        "model_output_scales",
+        "model_input_scales",
+        "module_sizes",
+        "required_lookups",
+        "version",
+        "input_types",
+        "output_types",
+    }
+)
+"""Members that differ from circuit to circuit."""
+_FREE_ARGUMENTS: Final = frozenset(
+    {"lookup_range", "logrows", "num_inner_cols", "output_visibility"}
+)
 _NO_TABLE: Final = [-32768, 32768]
 """What ezkl writes down as lookup range when nothing is looked up."""
+_COUNTS: Final = ("num_rows", "total_assignments", "total_const_size")
+_SCALES: Final = ("model_input_scales", "model_output_scales")
 _LOOKUP: Final = [{"HardSwish": {"scale": 1.0}}]
 
 
@@ -65,12 +88,18 @@ def check_settings(data: bytes, proof: Proof) -> None:
     _check_sizes(settings)
     try:
         arguments = settings["run_args"]
-        odd = [name for name, value in _ARGUMENTS.items() if arguments[name] != value]
+        odd = sorted(settings.keys() ^ (_FREE | _NOTHING.keys()))
+        odd += sorted(arguments.keys() ^ (_FREE_ARGUMENTS | _ARGUMENTS.keys()))
+        if odd:
+            raise MalformedError(f"settings cannot be read: {', '.join(odd)}"[:200])
+        odd += [name for name, value in _ARGUMENTS.items() if arguments[name] != value]
         odd += [name for name, value in _NOTHING.items() if settings[name] != value]
         odd += [] if settings["version"] == proof.backend_version else ["version"]
         odd += _odd_table(arguments, settings["required_lookups"])
+        odd += [name for name in _SCALES if any(settings[name])]
+        odd += [name for name in _COUNTS if type(settings[name]) is not int]
         shown = _shown(settings)
-    except (KeyError, TypeError, IndexError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise MalformedError(f"settings cannot be read: {error!r:.80}") from error
     if odd:
         raise VerificationError(f"settings that no circuit has: {', '.join(odd)}")

@@ -4,7 +4,6 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from circuits.solve import Solved
 from circuits.spec import Circuit
 from provenance.errors import ProvenanceError
 from tests.circuits.proving.kin import children
+from tests.circuits.proving.searching import found_in, spellings
 from tests.circuits.small import HASHED, OPEN, SALT, hashed_solved, open_solved
 
 LEFT, RIGHT = 2**230 + 987_654_321, 2**231 + 123_456_789
@@ -26,21 +26,6 @@ CASES = [
     pytest.param(OPEN, open_solved(LEFT, RIGHT), (LEFT, RIGHT), id="open"),
     pytest.param(HASHED, hashed_solved(), (SALT,), id="hashed", marks=pytest.mark.slow),
 ]
-
-
-def spellings(secret: int) -> Iterator[bytes]:
-    """Yield the ways in which a value is written by Python, ezkl or JSON."""
-    for order in ("little", "big"):
-        raw = secret.to_bytes(32, order)
-        yield raw
-        yield raw.hex().encode()
-    yield str(secret).encode()
-    yield f"{secret:x}".encode()
-    yield ", ".join(map(str, secret.to_bytes(32, "little"))).encode()
-
-
-def found_in(data: bytes, secrets: tuple[int, ...]) -> list[int]:
-    return [s for s in secrets if any(text in data.lower() for text in spellings(s))]
 
 
 def test_what_is_looked_for_would_be_found() -> None:
