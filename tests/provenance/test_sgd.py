@@ -1,4 +1,4 @@
-"""Rules of training by SGD: against exact fractions, against the rule they replace, at their ends."""
+"""Rules of training by SGD: against exact fractions, the older rule, and at their ends."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -53,7 +53,7 @@ def test_a_step_is_gradient_descent_in_exact_fractions(
 
 
 def slow_step(rule: Rule, state: Sequence[int], rows: Sequence[Sequence[int]]) -> Iterator[int]:
-    """Weights, inputs and rates as the fractions that they stand for; rounded where rules say so."""
+    """Weights, inputs and rates as fractions, rounded where rules say so."""
     count, unit = rule.model.weights, Fraction(1, 2**10)
     velocities = state[count:] if rule.momentum else [0] * count
     mean = [Fraction(0)] * count
@@ -72,14 +72,15 @@ def slow_step(rule: Rule, state: Sequence[int], rows: Sequence[Sequence[int]]) -
 
 def slow_gradient(rule: Rule, weights: Sequence[int], row: Sequence[int]) -> Iterator[Fraction]:
     *values, label = row
-    inputs = [Fraction(v - c, 2**7) for v, c in zip(values, rule.centre, strict=True)] + [1]
+    inputs = [Fraction(v - c, 2**7) for v, c in zip(values, rule.centre, strict=True)]
+    inputs.append(Fraction(1))
     units = [Fraction(w, 2**10) for w in weights]
     if rule.model.kind == "mlp":
         yield from slow_mlp(rule.model, units, inputs, label)
         return
-    found = sum(w * x for w, x in zip(units, inputs, strict=True))
+    found = products([units], inputs)[0]
     if rule.model.kind == "logistic":
-        error = min(max(Fraction(nearest((found / 4 + Fraction(1, 2)) * 2**10), 2**10), 0), 1)
+        error = Fraction(min(max(nearest((found / 4 + Fraction(1, 2)) * 2**10), 0), 2**10), 2**10)
         error -= label
     else:
         error = found - Fraction(label, 2**10)
@@ -87,21 +88,26 @@ def slow_gradient(rule: Rule, weights: Sequence[int], row: Sequence[int]) -> Ite
 
 
 def slow_mlp(
-    model: Model, units: list[Fraction], inputs: list[Any], label: int
+    model: Model, units: list[Fraction], inputs: list[Fraction], label: int
 ) -> Iterator[Fraction]:
     size = model.features + 1
     first = [units[size * h : size * (h + 1)] for h in range(model.hidden)]
     rest, size = units[size * model.hidden :], model.hidden + 1
     second = [rest[size * k : size * (k + 1)] for k in range(model.outputs)]
-    sums = [sum(w * x for w, x in zip(unit, inputs, strict=True)) for unit in first]
+    sums = products(first, inputs)
     hidden = [max(Fraction(nearest(z * 2**10), 2**10), Fraction(0)) for z in sums]
-    outputs = [sum(w * a for w, a in zip(unit, [*hidden, 1], strict=True)) for unit in second]
+    outputs = products(second, [*hidden, Fraction(1)])
     errors = [o - (label == k) for k, o in enumerate(outputs)]
     for number in range(model.hidden):
-        back = sum(e * unit[number] for e, unit in zip(errors, second, strict=True))
+        (back,) = products([errors], [unit[number] for unit in second])
         yield from (back * x if hidden[number] else Fraction(0) for x in inputs)
     for error in errors:
         yield from (error * a for a in [*hidden, Fraction(1)])
+
+
+def products(units: list[list[Fraction]], inputs: list[Fraction]) -> list[Fraction]:
+    pairs = (zip(unit, inputs, strict=True) for unit in units)
+    return [sum((w * x for w, x in pair), Fraction(0)) for pair in pairs]
 
 
 def nearest(value: Fraction) -> int:
