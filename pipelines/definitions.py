@@ -7,14 +7,17 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from pipelines import audits, datasets
+from pipelines import audits, datasets, training
 from pipelines.datasets import VERSIONS
+from pipelines.flow.proofs.trained import provable_runs
 from pipelines.flow.publishing import is_published
 from pipelines.resources import HomeResource
+from pipelines.training import RUNS, FilesResource
 from pipelines.watching import BY_COMMIT, watched
 from provenance.errors import ProvenanceError
 
 attest = dg.define_asset_job("attest", dg.AssetSelection.groups(datasets.GROUP))
+prove_runs = dg.define_asset_job("prove_runs", dg.AssetSelection.groups(training.GROUP))
 upkeep = dg.define_asset_job("upkeep", dg.AssetSelection.groups("upkeep"))
 
 
@@ -47,6 +50,16 @@ def _cursor(seen: dict[str, str]) -> str:
     return "\n".join(f"{name}={mark}" for name, mark in sorted(seen.items()))
 
 
+@dg.sensor(job=prove_runs, minimum_interval_seconds=60)
+def registered_runs(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.SensorResult:
+    """Add a partition for each registered run that circuits can prove; nothing is proved by it."""
+    known = context.instance.get_dynamic_partitions(str(RUNS.name))
+    found = [key for key in provable_runs(home.space()) if key not in known]
+    if not found:
+        return dg.SensorResult(skip_reason=dg.SkipReason("no newly registered run to prove"))
+    return dg.SensorResult(dynamic_partitions_requests=[RUNS.build_add_request(found)])
+
+
 @dg.schedule(job=attest, cron_schedule="0 3 * * *", execution_timezone="UTC")
 def nightly(
     context: dg.ScheduleEvaluationContext, home: HomeResource
@@ -74,11 +87,20 @@ defs = dg.Definitions(
         datasets.commitment,
         datasets.attestation,
         datasets.receipt,
+        training.feature_commitments,
+        training.step_proofs,
+        training.proof_attestation,
+        training.proof_receipt,
         audits.ledger_upkeep,
     ],
-    asset_checks=[datasets.root_recomputes, datasets.receipt_verifies],
-    jobs=[attest, upkeep],
-    sensors=[dvc_revisions],
+    asset_checks=[
+        datasets.root_recomputes,
+        datasets.receipt_verifies,
+        training.features_stand_in_dataset,
+        training.proofs_verify,
+    ],
+    jobs=[attest, prove_runs, upkeep],
+    sensors=[dvc_revisions, registered_runs],
     schedules=[nightly, nightly_upkeep],
-    resources={"home": HomeResource()},
+    resources={"home": HomeResource(), "files": FilesResource.configure_at_launch()},
 )

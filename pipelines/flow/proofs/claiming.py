@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pipelines.flow.catalogue import attestations
 from pipelines.flow.publishing import log_id
 from pipelines.flow.queueing import queue
 from pipelines.flow.workspace import Workspace
@@ -62,6 +63,7 @@ class Proving:
 
 
 PLAIN: Final = Proving()
+MAX_PROOF: Final = 2**24
 LAST_STAGE: Final = "verify"
 """What a prover tells when a proof is all but done."""
 
@@ -75,7 +77,21 @@ def claim(
     *,
     how: Proving = PLAIN,
 ) -> tuple[Attestation, tuple[Proof, ...]]:
-    """Return a signed claim and the proofs of its parts, each made unless the home has it.
+    """Return a signed claim and the proofs of its parts; see `prove` and `sign`."""
+    made, proofs = prove(space, circuit, statement, parts, opened, how=how)
+    return sign(space, made), proofs
+
+
+def prove(
+    space: Workspace,
+    circuit: "Circuit",
+    statement: ClaimStatement,
+    parts: Sequence[Part],
+    opened: Opened | None = None,
+    *,
+    how: Proving = PLAIN,
+) -> tuple[Claim, tuple[Proof, ...]]:
+    """Return a claim, unsigned, and the proofs of its parts, each made unless the home has it.
 
     Args:
         space: The home; keys and proofs are cached in it.
@@ -105,7 +121,15 @@ def claim(
     made = Claim(issuer, log, circuit.name, statement, tuple(proof.digest for proof in proofs))
     if opened is not None:
         write_atomic(opened_path(space, made), opened(made))
-    return queue(space, attest(made, space.issuer).encoded), proofs
+    return made, proofs
+
+
+def sign(space: Workspace, made: Claim) -> Attestation:
+    """Return the signed claim, which waits to be posted; one that was signed is found again."""
+    for item in attestations(space):
+        if item.subject == made.digest:
+            return item
+    return queue(space, attest(made, space.issuer).encoded)
 
 
 def _proved(

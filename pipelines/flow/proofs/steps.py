@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pipelines.flow.catalogue import Version, chunk_table
 from pipelines.flow.opening import Opener
-from pipelines.flow.proofs.claiming import PLAIN, Chosen, Part, Proving, claim
+from pipelines.flow.proofs.claiming import PLAIN, Chosen, Part, Proving, prove, sign
 from pipelines.flow.proofs.features import CommittedRow, FeatureRows
 from pipelines.flow.proofs.trained import stored_of, trained_on
 from pipelines.flow.recorded import Stored, run_folder
@@ -89,6 +89,34 @@ def prove_steps(  # which steps of which run, and how they are grouped
 ) -> tuple[Attestation, tuple[Proof, ...]]:
     """Return a signed claim and the proofs that steps of a run follow its rule.
 
+    Arguments and errors are those of `proved_steps`.
+    """
+    made, proofs = proved_steps(
+        space,
+        run,
+        dataset,
+        first=first,
+        steps=steps,
+        unroll=unroll,
+        tolerance=tolerance,
+        how=how,
+    )
+    return sign(space, made), proofs
+
+
+def proved_steps(  # which steps of which run, and how they are grouped
+    space: Workspace,
+    run: Run,
+    dataset: Dataset,
+    *,
+    first: int = 0,
+    steps: int = UNROLL,
+    unroll: int = UNROLL,
+    tolerance: int | None = None,
+    how: Proving = PLAIN,
+) -> tuple[Claim, tuple[Proof, ...]]:
+    """Return a claim, unsigned, and the proofs that steps of a run follow its rule.
+
     Args:
         space: The home, where the run was recorded.
         run: The registered run.
@@ -121,7 +149,7 @@ def prove_steps(  # which steps of which run, and how they are grouped
         records = [row.opening for row in rows.values()]
         return canonical.encode(claimed_document(made.digest, steps_opened, records))
 
-    return claim(space, circuit(shape.name), statement, parts, opened, how=how)
+    return prove(space, circuit(shape.name), statement, parts, opened, how=how)
 
 
 def _opened_steps(

@@ -1,5 +1,6 @@
 """A registered run as proofs take it: found by its name, its states, its dataset."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from provenance.errors import MalformedError, UnavailableError
 from provenance.features import LEAST, MOST, OFFSET
 from provenance.field import FieldElement
 from provenance.sgd import Rule
+from provenance.sgd.rule import MODELS
 from provenance.training import Run, RunStart
 
 DIGITS = 8
@@ -37,9 +39,23 @@ def registered_run(space: Workspace, name: str) -> Run:
     if not finished:
         raise MalformedError(f"run {name!r:.80} is unfinished: it has no states to prove about")
     if len(finished) > 1:
-        starts = ", ".join(run.start.hex()[:16] for run in finished)
+        starts = ", ".join(run.start.hex()[: 2 * DIGITS] for run in finished)
         raise MalformedError(f"{len(finished)} runs are called {name!r:.80}: name one of {starts}")
     return finished[0]
+
+
+def provable_runs(space: Workspace) -> tuple[str, ...]:
+    """Return the registered runs whose steps circuits prove, by name.
+
+    Where several share a name it is the first digits of each one's start instead.
+    """
+    finished = [start for start, run in runs(space) if run is not None]
+    names = Counter(start.name for start, _ in runs(space))
+    return tuple(
+        start.name if names[start.name] == 1 else start.digest.hex()[: 2 * DIGITS]
+        for start in finished
+        if start.optimiser in MODELS and start.state == "fixed14/1"
+    )
 
 
 def stored_of(space: Workspace, run: Run) -> Stored:
