@@ -1,9 +1,9 @@
 """How large a hashed circuit must be: a rule, so that the same graph has the same keys everywhere.
 
 A size is the smallest k from 12 to 17 at which the hashes of the outputs fit, and all other cells
-fit three to a row. The counts are ezkl 23.0.5's, measured on its settings (docs/spec/circuits/
-property.md): they may come out a little high, never so low that no keys could be made, since ezkl
-adds columns where cells are more.
+fit three to a row. Hashes have columns of their own, 41 rows for each entry of an output: with k 13
+ezkl 23.0.5 lays out 199 entries and refuses 200. The count of cells is within a few hundredths of
+its own; where it is too low, ezkl adds columns, and a proof costs more.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,9 +19,9 @@ from provenance.errors import MalformedError
 
 LOGROWS: Final = range(12, 18)
 COLUMNS: Final = 3
-RESERVED_ROWS: Final = 32
+RESERVED_ROWS: Final = 16
+"""Rows at a column's end that stay free; ezkl needs six of them."""
 HASH_ROWS: Final = 41
-"""Rows that the hash takes for each entry of a hashed output, and two more for each output."""
 
 Shape = tuple[int, int]
 
@@ -62,7 +62,7 @@ def rows(graph: Graph, columns: int) -> int:
 
 def hash_rows(graph: Graph) -> int:
     """Return the rows of the hashes of all outputs."""
-    return sum(HASH_ROWS * output.shape[1] + 2 for output in graph.outputs)
+    return sum(HASH_ROWS * output.shape[1] for output in graph.outputs)
 
 
 def cells(graph: Graph, columns: int) -> int:
