@@ -12,9 +12,9 @@ from pydantic import Field
 
 from pipelines.datasets import RETRY, snapshot_of, told
 from pipelines.flow.proofs.claiming import sign
-from pipelines.flow.proofs.rechecking import check_features, recheck_steps, transcript_steps
 from pipelines.flow.proofs.steps import UNROLL, proved_steps
 from pipelines.flow.proofs.trained import registered_run, stored_of, trained_on
+from pipelines.flow.proofs.transcripts import check_features, recheck_steps, transcript_steps
 from pipelines.flow.publishing import publish, receipt_of, sequence_of
 from pipelines.flow.workspace import Workspace
 from pipelines.resources import HomeResource
