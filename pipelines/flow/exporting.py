@@ -4,7 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipelines.flow.catalogue import Version, attestations, chunk_table
+from pipelines.flow.catalogue import (
+    Version,
+    attestations,
+    chunk_table,
+    find_commitment,
+    nodes_of,
+)
 from pipelines.flow.differing import document as difference_of
 from pipelines.flow.opening import Opener, open_records, opener, records_at
 from pipelines.flow.proofs.claiming import function_path, opened_path, proof_path
@@ -17,13 +23,23 @@ from provenance.audit.datasets import opened_document, table_document
 from provenance.audit.ledger import blocks_document
 from provenance.audit.steps import Sample, steps_document
 from provenance.canonical import JsonObject
-from provenance.claim import Claim, PropertyStatement
+from provenance.claim import (
+    AbsenceStatement,
+    Claim,
+    ClaimStatement,
+    EvaluationStatement,
+    InferenceStatement,
+    PropertyStatement,
+    Records,
+    StepsStatement,
+)
+from provenance.dataset import DatasetCommitment
 from provenance.evidence import seal
 from provenance.field import Digest
 from provenance.membership import MembershipClaim
 from provenance.proof import Proof
 from provenance.replay import challenge
-from provenance.training import STEP_SCHEMA, Run
+from provenance.training import STEP_SCHEMA, Run, RunStart
 from storage.atomic import read_bounded
 from storage.nodes import NodeFile
 from storage.readers.datasets import Dataset
@@ -107,6 +123,22 @@ class Bundle:
             digest = claim.statement.function
             data = read_bounded(function_path(self.space, digest), MAX_OPENED)
             self.members[f"functions/{digest.hex()}.onnx"] = data
+        for digest in named_by(claim.statement):
+            self._add_table_of(digest)
+
+    def _add_table_of(self, digest: Digest) -> None:
+        """Add the chunk table of a dataset, or of a run's transcript and of what it trained on."""
+        match find_commitment(self.space, digest):
+            case DatasetCommitment() as dataset:
+                self.add_table(digest, nodes_of(self.space, dataset))
+            case Run() as run:
+                folder = run_folder(self.space, run.start)
+                self.add_table(digest, NodeFile.find(folder, run.transcript.root))
+                start = find_commitment(self.space, run.start)
+                if isinstance(start, RunStart) and "train" in start.datasets:
+                    self._add_table_of(start.datasets["train"])
+            case _:
+                pass
 
     def add_values(self, claim: Claim, values: Sequence[str | None]) -> None:
         """Add the values behind the keys of a claim of absence, in order; None keeps one back."""
@@ -143,6 +175,21 @@ class Bundle:
 
     def _document(self, folder: str, name: str, document: JsonObject) -> None:
         self.members[f"{folder}/{name}.json"] = canonical.encode(document)
+
+
+def named_by(statement: ClaimStatement) -> tuple[Digest, ...]:
+    """Return the runs and datasets that a statement names."""
+    match statement:
+        case AbsenceStatement(dataset=dataset):
+            return (dataset,)
+        case StepsStatement(run=run):
+            return (run,)
+        case PropertyStatement(about=about):
+            return (about.dataset if isinstance(about, Records) else about.run,)
+        case InferenceStatement(run=run, inputs=inputs):
+            return (run, inputs.dataset) if isinstance(inputs, Records) else (run,)
+        case EvaluationStatement(run=run, records=records):
+            return (run, records.dataset)
 
 
 def _steps(

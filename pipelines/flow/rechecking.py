@@ -1,20 +1,36 @@
 """A zero-knowledge claim checked as an audit checks it: the findings that name the claim."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from pipelines.flow.auditing import policy_for, trusted_circuit, verifiers
 from pipelines.flow.exporting import Bundle
 from pipelines.flow.proofs.claiming import proof_path
 from pipelines.flow.workspace import Workspace
 from provenance.audit import audit
-from provenance.claim import Claim
+from provenance.claim import (
+    AbsenceStatement,
+    Claim,
+    EvaluationStatement,
+    InferenceStatement,
+    PropertyStatement,
+    StepsStatement,
+)
 from provenance.errors import UnavailableError, VerificationError
 from provenance.findings import Finding, Outcome
 from provenance.policy import Policy
 from provenance.proof import MAX_BYTES, Proof
 from storage.atomic import read_bounded
 
+KINDS: Final[Mapping[type, str]] = {
+    AbsenceStatement: "absence",
+    StepsStatement: "proved-steps",
+    PropertyStatement: "property",
+    InferenceStatement: "inference",
+    EvaluationStatement: "evaluation",
+}
+"""Which claim of an audit a statement is found as."""
 Judge = Callable[[Claim], tuple[Finding, ...]]
 """Returns what an audit finds about a claim."""
 
@@ -54,17 +70,14 @@ def findings(bundle: bytes, policy: Policy, claim: Claim) -> tuple[Finding, ...]
     """
     told = audit(bundle, policy, verifiers(), time.time_ns()).findings
     found = tuple(item for item in told if f"claim {claim.digest.hex()}" in item.notes)
-    _raise(found)
+    kind = KINDS[type(claim.statement)]
+    _raise(found or [item for item in told if item.claim in (kind, "evidence")])
     if not found:
-        _raise([item for item in told if item.claim in ("evidence", "log", *CLAIMED)])
         raise UnavailableError("the claim is not shown to be published: `rootline publish` first")
     return found
 
 
-CLAIMED = ("absence", "proved-steps", "property", "inference", "evaluation")
-
-
-def _raise(found: Sequence[Finding] | Iterable[Finding]) -> None:
+def _raise(found: Sequence[Finding]) -> None:
     for item in found:
         if item.outcome is Outcome.FAILS:
             raise VerificationError(f"{item.claim} {item.subject}: {item.reason}")
