@@ -26,13 +26,18 @@ def _pinned(onnx: str, settings: str, proof_bytes: int) -> Pinned:
 
 PINNED: Final[Mapping[str, Pinned]] = {
     "exclusion-40.v1": _pinned(
-        "fe42f126d3d5a55a40457acefa9183cc7038d1af7cfe2c4d97f22d80cec2cb56",
-        "90aab65d3e55df292a675210950ba535053b3d85c381f3e291139e3660889f1c",
+        "b99b47f5fd9d7da6c57380fe9d48c6f9c2a7ec678a9b1007836f65f44428efe5",
+        "c85dc331a072b8fe709dd5b72401e96f1ca16d0b1689519ae29d0f4fd1aab191",
         2560,
     ),
     "exclusion-40x4.v1": _pinned(
-        "07e9099c9a6af2de072173dbe1b59d9ebe2be00c74c5f02e4e2fa1b5a3305e0b",
-        "4484d96e639663700633011d74ba7d641d4efdf8d2b6d5b6f06b86187ef3bccf",
+        "702caa4fbe5e6059545c8c262baf86421e18f3a1840a2a03be57323a66d6cb9b",
+        "f2462e07890199640773d98fee28e622a6522771e011d4e6fb3654368582c3c8",
+        2112,
+    ),
+    "exclusion-64.v1": _pinned(
+        "b4245e4b0dd1b4992c2cc7e40e2cd64b657d2f3013de9943a16f5a638dbed99c",
+        "9d965b9d74189dc11f5b830149ab0d2646be6f2ed8a067557ab0ad7719d5d6af",
         2112,
     ),
     "membership-14.v2": _pinned(

@@ -137,11 +137,10 @@ def _not_allowed(graph: Graph, differences: Tensor, on_path: Tensor) -> Tensor:
 
 
 def _not_quaternary(graph: Graph, digits: Tensor) -> Tensor:
-    """Return d (d - 1) (d - 2) (d - 3), with u = d (d - 3) as u (u + 2)."""
-    rows, lanes = digits.shape
-    two, three = (
-        graph.reshape(graph.repeat(graph.constants([[number]]), rows * lanes), rows, lanes)
-        for number in (2, 3)
-    )
-    part = graph.multiply(digits, graph.subtract(digits, three))
-    return graph.multiply(part, graph.add(part, two))
+    """Return d (d - 1) (d - 2) (d - 3), with u = d (d - 3) as u (u + 2).
+
+    Sums instead of constants: long concatenations of one constant slow ezkl's front end down.
+    """
+    triple = graph.add(graph.add(digits, digits), digits)
+    part = graph.subtract(graph.multiply(digits, digits), triple)
+    return graph.add(graph.multiply(part, part), graph.add(part, part))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuits.evaluate import evaluate
+from circuits.pinned import PINNED
 from circuits.registry import circuit
 from circuits.statements.exclusion import exclusion_graph
 from circuits.statements.exclusion_witness import exclusion_values, exclusion_witness
@@ -139,6 +140,10 @@ def test_every_public_zero_and_bit_is_needed_by_some_forgery() -> None:
 def betrayed(forgery: Forgery, reached: tuple[FieldElement, ...]) -> frozenset[int]:
     pairs = enumerate(zip(reached, forgery.claimed, strict=True))
     return frozenset(number for number, (found, claimed) in pairs if found != claimed)
+
+
+def test_every_exclusion_circuit_is_pinned() -> None:
+    assert {name for name in PINNED if name.startswith("exclusion")} == set(EXCLUSION)
 
 
 def test_a_present_key_has_no_witness() -> None:
