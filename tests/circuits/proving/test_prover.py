@@ -16,7 +16,7 @@ from circuits.graph import Graph
 from circuits.proving import prover, worker
 from circuits.proving.artifacts import Keys, verifier_artifacts
 from circuits.proving.prover import EzklVerifier, ProvingFiles
-from circuits.proving.worker import LIMITS, Limits, scratch, silent
+from circuits.proving.worker import LIMITS, scratch, silent
 from circuits.registry import circuit
 from circuits.statements.membership import membership_values
 from provenance import canonical
@@ -83,7 +83,7 @@ def test_a_proof_whose_public_value_was_swapped_is_refused(number: int) -> None:
 
 @pytest.mark.parametrize("public", [(*PROOF.public, ZERO), slow(PROOF.public[:-1]), slow((ZERO,))])
 def test_dropped_and_added_public_values_are_refused(public: tuple[FieldElement, ...]) -> None:
-    with pytest.raises(VerificationError, match="does not verify"):
+    with pytest.raises(VerificationError, match="public values; the proof has"):
         EzklVerifier().verify(replace(PROOF, public=public), ARTIFACTS)
 
 
@@ -136,14 +136,6 @@ def test_another_srs_refuses_the_proof(number: int) -> None:
 def test_an_artifact_that_cannot_be_read_is_malformed_not_false(name: str) -> None:
     with pytest.raises(MalformedError, match="cannot be read"):
         EzklVerifier().verify(*with_artifact(getattr(PROOF, name), b"rubbish", name))
-
-
-def test_settings_that_would_take_for_ever_are_stopped() -> None:
-    data = ARTIFACTS[PROOF.settings].replace(b'"num_inner_cols":3', b'"num_inner_cols":2000000')
-    proof, artifacts = with_artifact(PROOF.settings, data, "settings")
-    unknown = replace(proof, circuit="property-1.v1")
-    with pytest.raises(UnavailableError, match=r"stopped after 2 seconds|out of memory"):
-        EzklVerifier(limits=Limits(seconds=2, memory_bytes=2**31)).verify(unknown, artifacts)
 
 
 def test_another_backend_or_version_is_unavailable_not_false() -> None:
