@@ -140,3 +140,13 @@ def refusal(
 def hints(graph: Graph) -> list[str]:
     """Return the names of a circuit's hints in order."""
     return [node.output for node in graph.nodes if node.operator == HINT]
+
+
+def lying(problem: Problem, witness: Witness, logrows: int = 14) -> Solved:
+    """Return what a witness leads to whose lookups fail: worked out as if nothing were looked up."""
+    graph = step_graph(problem.shape, Table.of(logrows))
+    graph.nodes = [
+        replace(node, operator="Identity") if node.operator == "HardSwish" else node
+        for node in graph.nodes
+    ]
+    return solve(graph, witness)

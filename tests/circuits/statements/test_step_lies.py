@@ -4,7 +4,7 @@
 `commitment` can be proved, and the comparison of public values refuses them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from random import Random
@@ -13,12 +13,10 @@ from typing import Any
 import pytest
 
 from circuits.evaluate import public_values
-from circuits.solve import solve
-from circuits.statements.step import Witness
 from circuits.table import Table
 from provenance.field import ORDER
 from provenance.sgd import StepShape
-from tests.circuits.statements.steps import Problem, graph_of, hints, refusal, solved
+from tests.circuits.statements.steps import Problem, graph_of, hints, lying, refusal, solved
 
 NAMES = {
     "linear": "step-linear-3x2-r2.v1",
@@ -47,7 +45,7 @@ def test_a_weight_that_is_off_is_refused_whatever_the_hints(kind: str) -> None:
     problem, random = PROBLEMS[kind], Random(3)  # noqa: S311  # of tests
     last = problem.states[-1]
     lie = problem.ending(last[0] + 1, *last[1:])
-    honest = solve_without_table(lie, {})
+    honest = lying(lie, lie.witness).witness
     names = hints(graph_of(problem.shape))
     for _ in range(30):
         name = random.choice(names)
@@ -250,12 +248,6 @@ def test_a_borrow_between_packed_digits_has_the_same_commitment_and_is_refused(
     problem = Problem.of(shape, (0, 0), (0, 0, 0), [((3 - 8192, 100, 0),)])
     first, second = problem.witness["record_0_0"]
     lie = {**problem.witness, "record_0_0": (first + 2**14, second - 1)}
-    free = solve(graph_of(shape, logrows), lie, ORDER)
+    free = lying(problem, lie, logrows)
     assert public_values(free.outputs, hashed=True)[2] == problem.public[2]
     assert refusal(problem, lie, logrows=logrows) == "lookup"
-
-
-def solve_without_table(problem: Problem, forced: Mapping[str, Sequence[int]]) -> Witness:
-    """Return the witness of a liar, whose lookups fail."""
-    found = solve(graph_of(problem.shape), problem.witness, ORDER, forced)
-    return dict(found.witness)
