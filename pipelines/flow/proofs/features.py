@@ -9,21 +9,15 @@ from pipelines.flow.workspace import Workspace
 from provenance import canonical
 from provenance.audit.claimed import claimed_document
 from provenance.audit.steps import record_index
+from provenance.batch import Rows
 from provenance.chunk import CHUNK
 from provenance.claim import Claim
 from provenance.errors import UnavailableError, VerificationError
-from provenance.features import (
-    OFFSET,
-    FeatureSpec,
-    digits,
-    feature_commitment,
-    feature_salt,
-)
+from provenance.features import OFFSET, FeatureSpec
 from provenance.field import FieldElement
-from provenance.leaf import DatasetKey, content_digest, leaf_digest, salt
+from provenance.leaf import DatasetKey
+from provenance.leaf_features import FeatureRow, feature_rows
 from provenance.opening import FeatureOpening, verify_features
-from provenance.record import Record, encode_record
-from provenance.tree import InclusionProof
 from storage.nodes import NodeFile
 from storage.readers.datasets import Dataset
 
@@ -70,32 +64,34 @@ class FeatureRows:
             VerificationError: The files are not those that were registered.
         """
         records = records_at(self._dataset, numbers)
-        return {number: self._row(number, record) for number, record in records.items()}
-
-    def _row(self, number: int, record: Record) -> CommittedRow:
-        chunk, position = divmod(record_index(self._nodes.chunks, number), CHUNK)
-        row = self._placed(record, self._nodes.prove(chunk, position))
-        try:
-            verify_features(row.opening, self._version.commitment)
-        except VerificationError:  # the record is another one, or the inner nodes are damaged
-            row = self._placed(record, self._nodes.prove_by_hashing(chunk, position))
-            try:
-                verify_features(row.opening, self._version.commitment)
-            except VerificationError as error:
-                label = self._version.commitment.label
-                raise VerificationError(
-                    f"{self._dataset.name} does not hold the records of {label}: {error}"
-                ) from error
-        return row
-
-    def _placed(self, record: Record, path: InclusionProof) -> CommittedRow:
         schema = self._version.commitment.schema
-        content = content_digest(schema.digest, encode_record(schema, record))
-        found, blind = digits(self._spec, record), feature_salt(self._key, content)
-        leaf = leaf_digest(salt(self._key, content), content)
-        return CommittedRow(
-            found, blind, FeatureOpening(leaf, feature_commitment(found, blind), path)
+        batch = Rows(schema, tuple(records.values()))
+        found = feature_rows(self._spec, schema, self._key, batch, range(len(batch)))
+        return {
+            number: self._placed(number, row) for number, row in zip(records, found, strict=True)
+        }
+
+    def _placed(self, number: int, row: FeatureRow) -> CommittedRow:
+        chunk, position = divmod(record_index(self._nodes.chunks, number), CHUNK)
+        opening = FeatureOpening(
+            row.leaf_digest, row.commitment, self._nodes.prove(chunk, position)
         )
+        try:
+            verify_features(opening, self._version.commitment)
+        except VerificationError:  # the record is another one, or the inner nodes are damaged
+            path = self._nodes.prove_by_hashing(chunk, position)
+            opening = FeatureOpening(row.leaf_digest, row.commitment, path)
+            self._check(opening)
+        return CommittedRow(row.digits, row.salt, opening)
+
+    def _check(self, opening: FeatureOpening) -> None:
+        try:
+            verify_features(opening, self._version.commitment)
+        except VerificationError as error:
+            label = self._version.commitment.label
+            raise VerificationError(
+                f"{self._dataset.name} does not hold the records of {label}: {error}"
+            ) from error
 
 
 def opened_records(claim: Claim, rows: Iterable[CommittedRow]) -> bytes:
