@@ -143,7 +143,7 @@ def hints(graph: Graph) -> list[str]:
 
 
 def lying(problem: Problem, witness: Witness, logrows: int = 14) -> Solved:
-    """Return what a witness leads to whose lookups fail: worked out as if nothing were looked up."""
+    """Return what a witness leads to whose lookups fail, as if nothing were looked up."""
     graph = step_graph(problem.shape, Table.of(logrows))
     graph.nodes = [
         replace(node, operator="Identity") if node.operator == "HardSwish" else node

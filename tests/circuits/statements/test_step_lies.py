@@ -4,7 +4,6 @@
 `commitment` can be proved, and the comparison of public values refuses them.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from random import Random
@@ -226,7 +225,7 @@ def test_a_false_class_is_refused_whatever_the_bits() -> None:
     honest = solved(problem).witness
     (places,) = [n for n in hints(graph_of(shape)) if honest[n] == (0, 0, 0, 1)]
     halves = pow(2, -1, ORDER)
-    lies: list[Sequence[int]] = [*product((0, 1), repeat=4)]
+    lies: list[tuple[int, ...]] = [*product((0, 1), repeat=4)]
     lies += [
         (-1, 1, 1, 0),
         (0, 0, halves * 3, 0),
