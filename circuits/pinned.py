@@ -55,4 +55,24 @@ PINNED: Final[Mapping[str, Pinned]] = {
         "1e6c9c8b6f4e0244f0cdb52ad6167f61624818d290937a80cccf492e8e903b2c",
         2112,
     ),
+    "inference-logistic-1x30-open.v1": _pinned(
+        "3faf91765338a091df8824f75a2814d0cd5d2b8b518093e8f17c04294c84b285",
+        "eb9eb8d2ecdf1d4154da680b327e8cdac8ca5bee3ce4f8af622bb37de3235f3a",
+        6240,
+    ),
+    "inference-logistic-16x30-committed.v1": _pinned(
+        "06a74c7a9073ccb2228f80f00456a9d6d3a9686b3a5fb67b6f9d5331a05f2538",
+        "e767dfff305c5696c1b81c5e09ef57ce25cfbeb83287974aca4d51b9e2711045",
+        6240,
+    ),
+    "evaluation-logistic-64x30.v1": _pinned(
+        "7f922c1b2aafe5ae456f09c38d02f4e6d6cbdc140f464b7cbb0fe1373bddeeb3",
+        "26e6bcbae8bc7a25080eb28b8a27f4e65ea03351603d569e5155c812366d6d39",
+        4160,
+    ),
+    "evaluation-mlp16to4-32x32.v1": _pinned(
+        "bf0962cdc859f4269dd108cf19bb532e205bcd2a418b97b9c074fbfab8ee317a",
+        "545bfe17822101db4a9ef19d9f6c7d130a17c2487a7e9cde425039e0c03d89ff",
+        4160,
+    ),
 }

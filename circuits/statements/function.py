@@ -158,6 +158,9 @@ def _input(graph: Any) -> tuple[str, tuple[int, int]]:  # noqa: ANN401
 
 
 def _operation(node: Any, number: int, known: set[str]) -> Operation:  # noqa: ANN401
+    texts = (node.op_type, node.name, node.domain, *node.input, *node.output)
+    if not all(isinstance(text, str) for text in texts):
+        raise MalformedError(f"function, node {number}: a name is no valid text")
     label = f"node {node.name or number!r:.60} ({node.op_type:.30})"
     inputs = tuple(node.input)
     while inputs and not inputs[-1]:  # an optional input left out
@@ -174,7 +177,21 @@ def _operation(node: Any, number: int, known: set[str]) -> Operation:  # noqa: A
     unknown = sorted(attributes.keys() - ATTRIBUTES[node.op_type])
     if unknown or len(attributes) != len(node.attribute):
         raise plain.refuse(f"attributes {unknown!r:.60} are not understood, or given twice")
+    wrong = [name for name, value in attributes.items() if not _is_typed(name, value)]
+    if wrong:
+        raise plain.refuse(f"attribute {wrong[0]!r:.60} is of another type than it should be")
     return Operation(node.op_type, inputs, node.output[0], attributes, label)
+
+
+def _is_typed(name: str, value: Attribute) -> bool:
+    """Return whether an attribute has its type: one integer, unless its name says otherwise."""
+    if name in ("axes", "perm", "value_ints"):
+        return isinstance(value, tuple) and all(isinstance(entry, int) for entry in value)
+    if name in ("alpha", "beta", "value_float"):
+        return isinstance(value, float)
+    if name == "value_floats":
+        return isinstance(value, tuple) and all(isinstance(entry, float) for entry in value)
+    return isinstance(value, np.ndarray if name == "value" else int)
 
 
 def _attribute(found: Any, where: Operation) -> Attribute:  # noqa: ANN401

@@ -137,7 +137,7 @@ def translate(
     for operation in function.operations:
         try:
             translation.keep(operation, meanings[operation.operator](translation, operation))
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, LookupError) as error:
             raise operation.refuse(f"its inputs or attributes do not fit: {error}") from error
         except MalformedError as error:
             if str(error).startswith("function, "):

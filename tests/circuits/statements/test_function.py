@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
@@ -16,6 +17,7 @@ from circuits.table import Table
 from provenance.errors import MalformedError
 from provenance.field import ORDER, FieldElement
 from tests.circuits.statements.graphs import BOOL, DOUBLE, INT64, Drawn, Writer, functions
+from tests.circuits.statements.questions import EXAMPLES, question
 
 TABLE = Table.of(14)
 
@@ -88,6 +90,10 @@ REFUSED = {
     "division by less than 1": (one("Div", "records", "c2"), "one positive constant"),
     "an unknown attribute": (one("Add", "records", "c0", axis=1), "are not understood"),
     "an attribute of no known type": (one("Concat", "records", axis="1"), "no type"),
+    "an attribute of another type": (one("Concat", "records", axis=1.5), "'axis' is of another"),
+    "no axis": (one("Concat", "records"), "do not fit"),
+    "an input left out": (one("Max", "", "records"), "do not fit"),
+    "a bound that is computed": (one("Slice", "records", "records", "c0"), "must be a constant"),
     "one input too few": (one("Sub", "records"), "do not fit"),
     "an input from nowhere": (one("Neg", "nowhere"), "'nowhere' is not known"),
     "shapes that do not fit": (one("MatMul", "records", "records"), "cannot multiply"),
@@ -213,6 +219,22 @@ def test_sizes_that_belie_their_data_are_refused() -> None:
 def test_bytes_that_are_no_model_are_refused(data: bytes) -> None:
     with pytest.raises(MalformedError, match=r"^function"):
         read(data)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(sorted(EXAMPLES)), st.integers(0, 10**6), st.integers(0, 255))
+def test_a_changed_byte_is_another_function_or_none(name: str, place: int, byte: int) -> None:
+    data = bytearray(EXAMPLES[name])
+    data[place % len(data)] = byte
+    try:
+        function = read(bytes(data))
+        property_graph(function, TABLE)
+    except MalformedError:
+        return
+    rows = question(name).rows
+    if function.shape == read(EXAMPLES[name]).shape:
+        assert len(function_values(function, rows)) > 0
+    assert (function.digest == read(EXAMPLES[name]).digest) == (bytes(data) == EXAMPLES[name])
 
 
 def test_names_stand_for_one_value_only() -> None:
