@@ -116,5 +116,5 @@ def _about(commitment: Run | MembershipClaim | Claim) -> Digest:
             return commitment.start
         case MembershipClaim():
             return commitment.dataset
-        case Claim():
+        case _:
             return commitment.digest

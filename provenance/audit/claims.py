@@ -12,7 +12,6 @@ from provenance.audit.sampling import Samplings
 from provenance.claim import (
     AbsenceStatement,
     Claim,
-    EvaluationStatement,
     InferenceStatement,
     PropertyStatement,
     StepsStatement,
@@ -46,6 +45,6 @@ def _check(
             check_property(case, item, claim, statement, found)
         case InferenceStatement() as statement:
             check_inference(case, item, claim, statement, found)
-        case EvaluationStatement() as statement:
+        case _ as statement:
             check_evaluation(case, item, claim, statement, found, samplings)
     return ()

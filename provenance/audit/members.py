@@ -83,7 +83,7 @@ def _opens(claim: Claim) -> bool:
             return isinstance(statement.about, Records)
         case InferenceStatement() as statement:
             return isinstance(statement.inputs, Records)
-        case AbsenceStatement():
+        case _:
             return False
 
 

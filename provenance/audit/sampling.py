@@ -10,7 +10,6 @@ from provenance.canonical import JsonObject
 from provenance.chunk import CHUNK
 from provenance.dataset import DatasetCommitment
 from provenance.errors import (
-    MalformedError,
     ProvenanceError,
     UnavailableError,
     VerificationError,
@@ -18,7 +17,6 @@ from provenance.errors import (
 from provenance.field import Digest
 from provenance.replay import SAMPLER, Plan, plan
 from provenance.training import Run, RunStart
-from provenance.tree import Chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +24,12 @@ class Sampling:
     """The sampler's plan in running numbers, and where each chunk's records begin in them."""
 
     plan: Plan
-    table: tuple[Chunk, ...]
     firsts: tuple[int, ...]
 
     def numbers(self, indexes: Sequence[int]) -> tuple[int, ...]:
-        """Return the running numbers of records by index, or raise MalformedError."""
-        return tuple(map(self._number, indexes))
-
-    def _number(self, index: int) -> int:
-        chunk, position = divmod(index, CHUNK)
-        if chunk >= len(self.table) or position >= self.table[chunk].count:
-            raise MalformedError(f"the dataset has no record with index {index}")
-        return self.firsts[chunk] + position
+        """Return the running numbers of records by index, each shown to stand in the dataset."""
+        places = (divmod(index, CHUNK) for index in indexes)
+        return tuple(self.firsts[chunk] + position for chunk, position in places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +69,7 @@ def sampling(case: Case, start: RunStart, run: Run, dataset: DatasetCommitment) 
             f"{run.transcript.steps}"
         )
     firsts = accumulate((chunk.count for chunk in table), initial=0)
-    return Sampling(chosen, table, tuple(firsts))
+    return Sampling(chosen, tuple(firsts))
 
 
 def sampler_parameters(start: RunStart) -> JsonObject:

@@ -279,5 +279,5 @@ def about(statement: ClaimStatement) -> tuple[Digest, ...]:
         case InferenceStatement(inputs=inputs):
             taken = (inputs.dataset,) if isinstance(inputs, Records) else ()
             return (*taken, statement.run)
-        case EvaluationStatement():
+        case _:
             return (statement.records.dataset, statement.run)
