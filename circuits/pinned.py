@@ -75,4 +75,9 @@ PINNED: Final[Mapping[str, Pinned]] = {
         "545bfe17822101db4a9ef19d9f6c7d130a17c2487a7e9cde425039e0c03d89ff",
         4160,
     ),
+    "evaluation-logistic-60x30.v1": _pinned(
+        "7744733f83490c9a4b3fdea20d79cc7eaaeab18dd31cf5ed02fd53b00ccd7ea7",
+        "c08bdbb94d6a959fe4c7018f516e447af94cc8f4e2554377f275282cba185ad1",
+        4896,
+    ),
 }
