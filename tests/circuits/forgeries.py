@@ -89,6 +89,8 @@ def forgeries(sample: Sample) -> Iterator[Forgery]:
     yield _zero_leaf(sample, depth)
     yield _untagged_chunk(sample, depth)
     yield _node_as_leaf(sample, depth)
+    yield from _astray(sample, depth)
+    yield from _claimed(sample, depth)
     yield _other_values(sample, depth)
     yield _other_one(sample)
 
@@ -203,6 +205,34 @@ def _node_as_leaf(sample: Sample, depth: int) -> Forgery:
     witness["nodes"] = (*nodes[: DEPTH - 1], *true["nodes"][DEPTH - 1 :])
     betrayed = {Places.node(DEPTH)} if depth > DEPTH else {0}
     return Forgery("node as leaf", witness, _claim(sample, witness), frozenset(betrayed))
+
+
+def _astray(sample: Sample, depth: int) -> Iterator[Forgery]:
+    """Another sibling at each level, and a bit of the index flipped: the root is another."""
+    true, roots = sample.witness, frozenset({0})
+    for level in range(depth):
+        siblings = _put(true["siblings"], level, STOLEN)
+        witness, _ = _rebuilt(true | {"siblings": siblings}, depth, _top_of(sample))
+        yield Forgery(f"sibling {level}", witness, _claim(sample, witness), roots)
+    slack = sample.inclusion.count - 1 - (sample.inclusion.position ^ 1)
+    flipped = {
+        "position_bits": _digits(sample.inclusion.position ^ 1),
+        "slack_bits": _digits(slack),
+    }
+    witness, _ = _rebuilt(true | flipped, depth, _top_of(sample))
+    yield Forgery("flipped position", witness, _claim(sample, witness), roots)
+
+
+def _claimed(sample: Sample, depth: int) -> Iterator[Forgery]:
+    """An honest witness, told of another root, leaf or position than it is about."""
+    index = sample.inclusion.index ^ 1
+    for number, value in (
+        (0, FieldElement(STOLEN)),
+        (Places(depth).leaf + 1, blinded_leaf(STOLEN, LEAF_BLIND)),
+        (Places(depth).leaf + 2, blinded_index(index, INDEX_BLIND)),
+    ):
+        claimed = (*sample.public[:number], value, *sample.public[number + 1 :])
+        yield Forgery(f"other claim {number}", sample.witness, claimed, frozenset({number}))
 
 
 def _other_values(sample: Sample, depth: int) -> Forgery:
