@@ -28,7 +28,7 @@ KIND: Final = "rootline/claimed/v1"
 VALUES_KIND: Final = "rootline/values/v1"
 MAX_STEPS: Final = 2**12
 MAX_RECORDS: Final = 2**14
-MAX_VALUE: Final = 2**20
+MAX_VALUE: Final = 4096
 FEATURES_REST: Final = "the feature commitments' equality with the records (L0)"
 """What every claim over committed features rests on, and says that it is not about."""
 

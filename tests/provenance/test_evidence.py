@@ -76,6 +76,10 @@ def test_an_empty_bundle_is_one_too() -> None:
         "entries/0000000000.json",
         f"circuits/{'0' * 63}.bin",
         f"circuits/{'A' * 64}.bin",
+        f"functions/{'0' * 64}.json",
+        f"functions/{'0' * 63}.onnx",
+        f"claims/{'0' * 64}.onnx",
+        f"values/{'0' * 64}.bin",
         "blocks.json\n",
     ],
 )
