@@ -182,6 +182,7 @@ def say_claim(
         "circuit": proofs[0].circuit,
         "proofs": [str(proof_path(space, proof.digest.hex())) for proof in proofs],
         "verifying key": proofs[0].verifying_key.hex(),
+        "settings": proofs[0].settings.hex(),
         "srs": srs_words(space, proofs[0]),
         "posted": publish,
         "not proved": list(words.not_proved),
