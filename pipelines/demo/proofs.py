@@ -6,6 +6,7 @@ from pipelines.flow.auditing import trusted_circuit
 from pipelines.flow.catalogue import Version
 from pipelines.flow.proofs.absence import prove_absence
 from pipelines.flow.proofs.claiming import prepare
+from pipelines.flow.proofs.evaluation import prove_evaluation
 from pipelines.flow.proofs.membership import prove_membership
 from pipelines.flow.proofs.steps import prove_steps
 from pipelines.flow.workspace import Workspace
@@ -21,6 +22,7 @@ CIRCUITS = (
     "membership-22.v2",
     "exclusion-40.v1",
     "step-logistic-16x30-u4-r1.v1",
+    "evaluation-logistic-64x30.v1",
 )
 ABSENT = "WDBC 900"
 """A sample that nobody has."""
@@ -50,6 +52,11 @@ def prove_without(space: Workspace, version: Version) -> tuple[Claim, tuple[Proo
 def prove_training(space: Workspace, run: Run, dataset: Dataset) -> tuple[Claim, tuple[Proof, ...]]:
     """Return the claim and proof that the run's first four steps follow its rule."""
     return _claimed(prove_steps(space, run, dataset, first=0, steps=4, unroll=4))
+
+
+def prove_accuracy(space: Workspace, run: Run, dataset: Dataset) -> tuple[Claim, tuple[Proof, ...]]:
+    """Return the claim and proofs of how many held-out records the final state gets right."""
+    return _claimed(prove_evaluation(space, run, dataset))
 
 
 def trusted(proofs: Iterable[Proof]) -> tuple[TrustedCircuit, ...]:

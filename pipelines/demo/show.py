@@ -53,6 +53,7 @@ def required(run: str) -> tuple[Requirement, ...]:
         Requirement("membership", LABELS[1], Level.L1),
         Requirement("absence", f"{LABELS[1]}[sample]={proofs.ABSENT}", Level.L0),
         Requirement("proved-steps", f"{run}[0..3]", Level.L1),
+        Requirement("evaluation", run, Level.L1),
         Requirement("run", run, Level.L1),
         Requirement("order", run, Level.L2),
         Requirement("steps", run, Level.L3),
@@ -170,7 +171,7 @@ def _train(demo: Demo, dataset: Dataset, table: pa.Table) -> Run:
 def _prove(
     demo: Demo, version: Version, dataset: Dataset, run: Run, keys: "Future[None]"
 ) -> Proved:
-    with demo.step("keys of three circuits, under an INSECURE SRS of this machine's"):
+    with demo.step("keys of four circuits, under an INSECURE SRS of this machine's"):
         keys.result()
     with demo.step("in zero knowledge: some record is in it, which one stays hidden") as size:
         member, proof = proofs.prove_record(demo.space, version)
@@ -181,8 +182,11 @@ def _prove(
     with demo.step("in zero knowledge: the run's first four steps, from state to state") as size:
         _, steps = proofs.prove_training(demo.space, run, dataset)
         size.append(_told(steps))
+    with demo.step("in zero knowledge: how many held-out records the final state gets") as size:
+        _, parts = proofs.prove_accuracy(demo.space, run, dataset)
+        size.append(_told(parts))
     publish(demo.space)
-    return Proved(member, absence, (proof, *absent, *steps))
+    return Proved(member, absence, (proof, *absent, *steps, *parts))
 
 
 def _told(made: Sequence[Proof]) -> str:
