@@ -15,7 +15,7 @@ from provenance.errors import VerificationError
 from provenance.expected.steps import centre_commitment
 from provenance.field import ORDER, Digest, FieldElement
 from provenance.findings import Level, Outcome
-from provenance.training import Step
+from provenance.training import STEP_SCHEMA, Step
 from tests.provenance.audit.test_runs import finding
 from tests.provenance.claimed import (
     COUNT,
@@ -29,7 +29,7 @@ from tests.provenance.claimed import (
     table,
     with_features,
 )
-from tests.provenance.world import ROTATED, SRS, VERIFIERS, World, bad, table_of
+from tests.provenance.world import DATASET_KEY, ROTATED, SRS, VERIFIERS, World, bad, table_of
 
 OTHER = Digest(b"\7" * 32)
 Public = tuple[FieldElement, ...]
@@ -47,6 +47,10 @@ def swapped(one: int, other: int) -> Lie:
         return tuple(changed)
 
     return Lie(public=public)
+
+
+def document(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Lie:
+    return Lie(opened=lambda shown: {**shown, **change(shown)})
 
 
 def foreign(world: World) -> Claim:
@@ -278,6 +282,28 @@ def test_steps_that_do_not_chain_fail_though_each_is_proved() -> None:
     assert refused(world, "proved-steps", "steps 0 and 1 do not chain")
     world = claim_world(steps(1, 1, unroll=1), steps=broken)
     assert refused(world, "proved-steps", "steps 0 and 1 do not chain")
+
+
+def test_a_step_counts_only_at_its_own_place_in_the_transcript() -> None:
+    """The first two steps stand in each other's place, and are opened as if they did not."""
+
+    def moved(made: list[Step]) -> list[Step]:
+        first, second, *rest = with_features(made)
+        return [second, first, *rest]
+
+    lie = document(lambda d: {"steps": [d["steps"][1], d["steps"][0], *d["steps"][2:]]})
+    world = claim_world(steps(0, 2, lie=lie), steps=moved)
+    assert refused(world, "proved-steps", "step 0 was opened where step 0 was wanted")
+
+
+def test_a_step_of_another_transcript_fails() -> None:
+    def foreign_step(world: World) -> Claim:
+        records = [step.record for step in world["steps"]]
+        other = table_of(records, STEP_SCHEMA, None, DATASET_KEY, 2).opening(0).json
+        lie = document(lambda d: {"steps": [other, *d["steps"][1:]]})
+        return steps(0, 2, lie=lie)(world)
+
+    assert refused(claim_world(foreign_step), "proved-steps", "leads to")
 
 
 @pytest.mark.parametrize(
