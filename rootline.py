@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from pipelines.flow.auditing import Audited
     from pipelines.flow.bundling import Wanted
     from pipelines.flow.catalogue import Version
+    from pipelines.flow.proofs.absence import prove_absence
+    from pipelines.flow.proofs.evaluation import prove_evaluation
+    from pipelines.flow.proofs.inference import prove_inference, prove_open_inference
+    from pipelines.flow.proofs.properties import prove_property, prove_state_property
+    from pipelines.flow.proofs.steps import prove_steps
+    from pipelines.flow.proofs.trained import registered_run
     from pipelines.flow.publishing import Posted
     from pipelines.flow.recording import Run as Recording
     from pipelines.flow.working import IndexRequest
@@ -47,8 +53,16 @@ __all__ = [
     "export",
     "open_space",
     "prove",
+    "prove_absence",
+    "prove_evaluation",
+    "prove_inference",
+    "prove_open_inference",
+    "prove_property",
+    "prove_state_property",
+    "prove_steps",
     "publish",
     "register",
+    "registered_run",
     "verify",
 ]
 
@@ -199,7 +213,7 @@ def audit(bundle: Path | str, policy: Path | str) -> Audited:
     return audit_file(Path(bundle), Path(policy))
 
 
-def Run(  # noqa: N802  # it gives a Run, and reads as one
+def Run(  # noqa: N802, PLR0913  # it gives a Run, and reads as one; what a run declares
     name: str,
     *,
     train: str,
@@ -208,6 +222,7 @@ def Run(  # noqa: N802  # it gives a Run, and reads as one
     optimiser: str = "external/1",
     initial: str = "external/1",
     base: Digest | None = None,
+    dataset: Dataset | None = None,
     space: Workspace | None = None,
 ) -> Recording:
     """Return a run to record: `with rootline.Run(…) as run:`, `run.step(…)`, `run.finish(…)`.
@@ -224,6 +239,8 @@ def Run(  # noqa: N802  # it gives a Run, and reads as one
             mapping or sequence of arrays, and no auditor can run a step again (L1).
         initial: Where the first state came from, likewise.
         base: Digest of the base model's run statement, if there is one.
+        dataset: The version's files; with them the transcript holds the feature commitment of
+            every record of a batch, too.
         space: Where to work; by default the home found from the current folder.
 
     Raises:
@@ -240,6 +257,7 @@ def Run(  # noqa: N802  # it gives a Run, and reads as one
         optimiser=optimiser,
         initial=initial,
         base=base,
+        dataset=dataset,
     )
 
 
@@ -249,11 +267,19 @@ _LAZY = {
     "Schema": "provenance.schema",
     "Wanted": "pipelines.flow.bundling",
     "Workspace": "pipelines.flow.workspace",
+    "prove_absence": "pipelines.flow.proofs.absence",
+    "prove_evaluation": "pipelines.flow.proofs.evaluation",
+    "prove_inference": "pipelines.flow.proofs.inference",
+    "prove_open_inference": "pipelines.flow.proofs.inference",
+    "prove_property": "pipelines.flow.proofs.properties",
+    "prove_state_property": "pipelines.flow.proofs.properties",
+    "prove_steps": "pipelines.flow.proofs.steps",
+    "registered_run": "pipelines.flow.proofs.trained",
 }
 
 
 def __getattr__(name: str) -> object:
-    """Load a type when it is first used."""
+    """Load a type, or a function that proves, when it is first used."""
     if name not in _LAZY:
         raise AttributeError(f"module 'rootline' has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)
