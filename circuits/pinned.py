@@ -80,4 +80,44 @@ PINNED: Final[Mapping[str, Pinned]] = {
         "c08bdbb94d6a959fe4c7018f516e447af94cc8f4e2554377f275282cba185ad1",
         4896,
     ),
+    "step-linear-16x8-r2.v1": _pinned(
+        "84585df159dcc2e3a4a5409b51482c3d9253bbcd46adf57e6b65b4777e54bc6e",
+        "5856d7e1efec943e041b2ce76cbdb5cb5336975f9718839d60131886e4e00f9b",
+        3424,
+    ),
+    "step-linear-16x8-u4-r2.v1": _pinned(
+        "bee21c4cca0bb425d8b8544f6c77639bd47eb8ee11358d39881e0711f0098d05",
+        "144876fab783a47bfdd8803208f8f902af2402cf6f44e9ddeaa2bd61d705ce20",
+        2944,
+    ),
+    "step-linear-16x8-r2-m943718-d105.v1": _pinned(
+        "030975a5edf739e5a085d19bb5ae9dd688aa508550558b54296dced53ee35e57",
+        "9537488517144b03d59286ecf0a8d7441ecefd8b3e1c36efbcc85fb43692edf0",
+        3424,
+    ),
+    "step-linear-16x8-r2-e2.v1": _pinned(
+        "e429fd3b26ca674870fb31cf67514856a0663e1906003146a1477b3326f1d7b8",
+        "5856d7e1efec943e041b2ce76cbdb5cb5336975f9718839d60131886e4e00f9b",
+        3424,
+    ),
+    "step-linear-64x32-r2.v1": _pinned(
+        "4193b10f3309a7fef9a3acdc8c4e4465b5e54b22517ec366afe5f53406a7aa30",
+        "2d2bb591f82fef7049f6a687dbe05547d8dbe98c5377a0576c5e437190158a9b",
+        2656,
+    ),
+    "step-logistic-64x32-r1.v1": _pinned(
+        "cc0ae0d41660602b8881acb4275c3528dee51d3823d00b13496ed3ff7582e847",
+        "5e6c91f5638051f38271a477a992f1289fa10c458e3b059387bedead13254e25",
+        2656,
+    ),
+    "step-logistic-16x30-u4-r1.v1": _pinned(
+        "300d6eccaa45147bbfc722882452821b1cc194dd52cbe6d9539897d9489ab56b",
+        "bb4e18e6e44eb36e66d10925cab29afd0085c66299421468b57b2d8fb7e49d33",
+        2656,
+    ),
+    "step-mlp16to4-64x32-r3.v1": _pinned(
+        "fce57c3ba9644efc4bd75efeece47797e7d3303acbebfc84e20e08f13f6f19df",
+        "e84654363ae38e0a9ce05e1a85d17ac1b1e73ba0105bd90fb37d456f1c90ee5e",
+        10304,
+    ),
 }

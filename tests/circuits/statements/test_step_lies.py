@@ -189,7 +189,7 @@ def test_a_false_clamp_is_refused_whatever_goes_with_it(z: int) -> None:
     probability, bit, distance, *_ = names
     true = max(0, min(1024, 512 + z))
     assert honest[probability] == (true,)
-    for p, b in product((0, 1, 512, 1023, 1024, 1025, true - 1, true + 1, -1), (0, 1)):
+    for p, b in product((0, 1, 512, 1023, 1024, 1025, true - 1, true + 1, 512 + z), (0, 1)):
         apart = (512 + z - p) if b else (p - 512 - z)
         if p != true:
             forced = {probability: (p,), bit: (b,), distance: (apart,)}
