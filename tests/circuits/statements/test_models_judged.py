@@ -182,20 +182,41 @@ def test_no_false_hint_changes_what_is_proved(name: str) -> None:
         assert tuple(found) == honest or -1 in differing(found, honest)
 
 
-def test_two_classes_chosen_or_none_are_betrayed() -> None:
-    """The bits that choose the greatest output add up to one in each row."""
+def biased(*biases: int) -> tuple[Judged, str]:
+    """Return an mlp whose outputs are these biases on every record, and the hint that chooses."""
     judged = Judged(MLP)
-    graph = evaluation_graph(judged.shape, TABLE)
-    (choice,) = [
-        n.output for n in graph.nodes if n.compute is not None and n.compute.__name__ == "greatest"
-    ]
-    true = judged.solved().witness[choice]
-    for row in ((0, 0, 0), (1, 1, 0), (1, 1, 1)):
-        try:
-            found = reached(judged, {choice: [*row, *true[3:]]})
-        except VerificationError:
-            continue
-        assert -1 in differing(found, judged.public)
+    units = [weight for bias in biases for weight in (0, 0, 0, 0, bias)]
+    object.__setattr__(judged, "state", (*judged.state[:24], *units))
+    nodes = evaluation_graph(judged.shape, TABLE).nodes
+    chosen = [n.output for n in nodes if getattr(n.compute, "__name__", "") == "greatest"]
+    assert tuple(reached(judged)) == judged.public
+    return judged, chosen[0]
+
+
+@pytest.mark.parametrize(("biases", "choice"), [((5, 9, 8), (1, 0, 1)), ((-5, -9, -8), (0, 0, 0))])
+def test_two_classes_chosen_or_none_are_betrayed(
+    biases: tuple[int, ...], choice: tuple[int, ...]
+) -> None:
+    """Together they are more than the greatest, or nothing is more than what is negative."""
+    judged, hint = biased(*biases)
+    true = judged.solved().witness[hint]
+    assert -1 in differing(reached(judged, {hint: [*choice, *true[3:]]}), judged.public)
+
+
+@pytest.mark.parametrize("choice", [(1, 0, 0), (0, 0, 1)])
+def test_a_class_that_is_not_the_best_cannot_be_chosen(choice: tuple[int, ...]) -> None:
+    judged, hint = biased(5, 9, 8)
+    true = judged.solved().witness[hint]
+    assert true[:3] == (0, 1, 0)
+    with pytest.raises(VerificationError, match="outside the table"):
+        reached(judged, {hint: [*choice, *true[3:]]})
+
+
+def test_of_equal_classes_the_higher_cannot_be_chosen() -> None:
+    judged, hint = biased(9, 9, 8)
+    true = judged.solved().witness[hint]
+    with pytest.raises(VerificationError, match="outside the table"):
+        reached(judged, {hint: [0, 1, 0, *true[3:]]})
 
 
 def test_rows_that_do_not_fit_have_no_witness() -> None:
