@@ -24,6 +24,8 @@ What is easy to get wrong lives here:
   cost. A true reshape or transposition between them stops it: `stack` and `interleave` have one.
 - Until keys are made, ezkl counts a slice of a private value or of a product as new cells.
 - The front end drops what leads to no output, lookups too: whoever looks up uses the result.
+- A width of one is split: a `Hash` of a single lane gets no keys; give it two.
+- Many parts in one concatenation take the front end minutes: copy copies (`Arithmetic`'s filling).
 - A lookup that fails makes ezkl's `prove` hang for ever: evaluate.py and `mock` come first.
 """
 

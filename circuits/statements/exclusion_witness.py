@@ -6,7 +6,6 @@ exclusion_values(witness) == exclusion_public("exclusion-40.v1", root, [key.numb
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, pairwise
-from typing import Final
 
 from provenance.errors import MalformedError, VerificationError
 from provenance.exclusion_key import BITS, LEAF, ExclusionKey
@@ -17,8 +16,6 @@ from provenance.poseidon import poseidon
 
 Witness = Mapping[str, Sequence[int]]
 """Private values by input; see `exclusion_witness` for their names and meaning."""
-
-DEEPEST: Final = max(EXCLUSION, key=lambda name: EXCLUSION[name][0])
 
 
 def exclusion_witness(
@@ -49,7 +46,7 @@ def exclusion_witness(
 def _one(key: ExclusionKey, proof: AbsenceProof, depth: int) -> dict[str, tuple[int, ...]]:
     length = len(proof.siblings)
     if length > depth:
-        raise MalformedError(f"a path of {length} siblings is longer than {depth}: use {DEEPEST}")
+        raise MalformedError(_too_long(length, depth))
     neighbour = proof.neighbour.key.number if proof.neighbour else key.number ^ 1
     salt = int.from_bytes(proof.neighbour.salt, "big") if proof.neighbour else 0
     difference = key.number ^ neighbour
@@ -134,6 +131,13 @@ def _climb(end: int, key: ExclusionKey, siblings: Sequence[int]) -> list[int]:
         pair = (sibling, nodes[0]) if key.bit(level) else (nodes[0], sibling)
         nodes.insert(0, poseidon(*pair))
     return nodes
+
+
+def _too_long(length: int, depth: int) -> str:
+    deepest = max(EXCLUSION, key=lambda name: EXCLUSION[name][0])
+    fits = length <= EXCLUSION[deepest][0]
+    advice = f"use {deepest}" if fits else "no circuit is so deep; show the plain proof instead"
+    return f"a path of {length} siblings is longer than {depth}: {advice}"
 
 
 def _top_bits(number: int, count: int) -> tuple[int, ...]:
