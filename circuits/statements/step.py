@@ -21,6 +21,7 @@ COLUMNS: Final = 1
 """A dot product fills whole rows, so that more columns hold less."""
 MARGIN: Final = 50
 """One cell in so many is added to the count, which was up to 1.5 percent too low."""
+MOST_BLOCKS: Final = 32
 
 Witness = dict[str, tuple[int, ...]]
 Salted = tuple[Sequence[int], int]
@@ -66,7 +67,8 @@ def logrows(shape: StepShape) -> int:
     2**k (4 + blocks (2 + columns of the table)), about.
 
     Raises:
-        MalformedError: Not even 2**17 rows hold the hashes of states and records.
+        MalformedError: Not even 2**17 rows hold the hashes of states and records, or 32 blocks of
+            them the products.
     """
     costs: dict[int, int] = {}
     for k in sizing.LOGROWS:
@@ -77,11 +79,12 @@ def logrows(shape: StepShape) -> int:
             break
         cells = sizing.cells(step_graph(shape, table), COLUMNS)
         blocks = 1 + (cells + cells // MARGIN) // (2**k - sizing.RESERVED_ROWS)
-        costs[k] = 2**k * (4 + blocks * (2 + table.columns))
+        if blocks <= MOST_BLOCKS:
+            costs[k] = 2**k * (4 + blocks * (2 + table.columns))
     if not costs:
         raise MalformedError(
-            f"{shape.name}: its hashes need more than 2**{sizing.LOGROWS[-1]} rows; "
-            "take fewer rows or steps a proof"
+            f"{shape.name}: its hashes or its products need more than 2**{sizing.LOGROWS[-1]} "
+            "rows; take fewer rows or steps a proof"
         )
     return min(costs, key=costs.__getitem__)
 

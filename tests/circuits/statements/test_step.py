@@ -138,7 +138,11 @@ def test_sizes_are_by_rule_and_what_is_too_large_is_refused_at_once() -> None:
     assert sizes == dict(zip(USUAL, (14, 14, 14, 14), strict=True))
     assert logrows(StepShape.parse("step-linear-16x8-r2.v1")) == 12
     assert logrows(StepShape.parse("step-linear-16x8-u4-r2.v1")) == 13
-    for name in ("step-linear-16384x4096-r2.v1", "step-linear-2000x30-r2.v1"):
+    for name in (
+        "step-linear-16384x4096-r2.v1",
+        "step-linear-2000x30-r2.v1",
+        "step-mlp64to10-512x100-r3.v1",
+    ):
         with pytest.raises(MalformedError, match="take fewer rows"):
             circuit(name)
     for name in USUAL[:2]:
