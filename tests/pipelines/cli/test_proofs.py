@@ -160,8 +160,23 @@ def test_membership_is_proved_and_verified_in_zero_knowledge(
     assert "claim" in rootline.fails(*words, code=3)
     rootline("ledger", "checkpoint", "-o", "checkpoint.json")
     rootline("export", "-o", "evidence", "--checkpoint", "checkpoint.json")
-    key = ("--verifying-key", made["verifying key"])
-    rootline("policy", "init", "-o", "policy.json", *key, "--require", "membership:people@v1:L1")
+    proof = json.loads((rootline.folder / made["proof"]).read_text())
+    circuit = ":".join(proof[name] for name in ("circuit", "verifying_key", "srs"))
+    trusted = ("--circuit", circuit, "--require", "membership:people@v1:L1")
+    rootline("policy", "init", "-o", "policy.json", *trusted)
     words = ("verify", made["proof"], "--bundle", "evidence", "--policy", "policy.json")
     assert "named by the policy" in rootline.json(*words)["verifying_key"]
     assert "INSECURE" in rootline("audit", "evidence", "--policy", "policy.json")
+
+
+def test_a_circuit_in_a_policy_is_named_with_its_key_and_its_srs(rootline: Program) -> None:
+    key, srs, settings = "11" * 32, "22" * 32, "33" * 32
+    pinned = f"membership-22.v2:{key}:{srs}"
+    own = f"property-2x3-0123456789abcdef.v1:{key}:{srs}:{settings}"
+    rootline("policy", "init", "-o", "whole.json", "--circuit", pinned, "--circuit", own)
+    one, other = json.loads((rootline.folder / "whole.json").read_text())["circuits"]
+    assert (one["verifying_key"], one["srs"], other["settings"]) == (key, srs, settings)
+    assert one["proof_bytes"] > 0
+    assert other["proof_bytes"] is None
+    for wrong in (f"{pinned}:{settings}", f"membership-22.v2:{key}", own[:-65], f"{pinned}00"):
+        rootline.fails("policy", "init", "-o", "wrong.json", "--circuit", wrong, code=2)
