@@ -146,8 +146,8 @@ def _statement(shape: StepShape) -> str:
         )
     return (
         f"The prover knows the {shape.unroll + 1} states behind these commitments, of "
-        f"{shape.weights} weights each, and the records behind these feature commitments, such that "
-        "each state follows from the one before by one step of gradient descent on "
+        f"{shape.weights} weights each, and the records behind these feature commitments, such "
+        "that each state follows from the one before by one step of gradient descent on "
         f"{_MODELS[shape.model]}, over {shape.rows} records of {shape.features} features, "
         f"{', '.join(options)}; {exact}. States and records stay hidden. That the records are a "
         "dataset's and the states a run's is for their commitments to show."
