@@ -33,6 +33,7 @@ test-oracle: .venv/ready
 bench: .venv/ready .venv/peers/ready
 	$(BIN)/python -m benchmarks.poseidon
 	$(BIN)/python -m benchmarks.commit
+	$(BIN)/python -m benchmarks.proofs
 
 # What the benchmarks compare with, in an environment of its own.
 .venv/peers/ready: .venv/ready

@@ -1,6 +1,6 @@
 """Proofs against ezkl's own forms and the goals, in one run; `--all` with the peer that needs 8 GB.
 
-    python -m benchmarks.proofs [--all] [--only WORD]
+    python -m benchmarks.proofs [--all] [--only NAME …]
 
 Each figure is of one process that starts, reads keys and witness, proves once and ends, on one
 thread: processor seconds, and MB at the peak. Keys are made first and not counted, nor is `mock`,
@@ -14,7 +14,7 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -219,11 +219,11 @@ def jobs(*, everything: bool) -> Iterator[tuple[str, Callable[[str, Path], Measu
     yield MANY, lambda _, folder: many(LINEAR, folder)
 
 
-def measure(only: str, *, everything: bool) -> tuple[dict[str, Measured], dict[str, str]]:
+def measure(only: Sequence[str], *, everything: bool) -> tuple[dict[str, Measured], dict[str, str]]:
     """Return what was measured, and why something was not."""
     found, missing = {}, {}
     for name, work in jobs(everything=everything):
-        if only not in name:
+        if only and name not in only:
             continue
         HOME.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=HOME))
@@ -255,7 +255,7 @@ def main() -> None:
     """Print both tables."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--all", action="store_true", help="the peer that needs 8 GB, too")
-    asked.add_argument("--only", default="", help="only jobs whose name holds this")
+    asked.add_argument("--only", nargs="+", default=(), help="these alone, by name")
     options = asked.parse_args()
     found, missing = measure(options.only, everything=options.all)
     columns = ("proof", "rows", "keys, s", "mock, s", "prove, s", "MB", "bytes", "verify, ms")
