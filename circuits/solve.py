@@ -7,7 +7,7 @@ A dishonest prover takes other hints: `forced` says which.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,13 @@ Chosen = Mapping[str, Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """The private values in the circuit's order, by name, and the outputs they lead to."""
+    """The private values in the circuit's order, by name, and the outputs they lead to.
 
-    witness: Mapping[str, tuple[int, ...]]
-    outputs: Outputs
+    Both are kept out of every text that is made of it; outputs of hashed circuits are secret too.
+    """
+
+    witness: Mapping[str, tuple[int, ...]] = field(repr=False)
+    outputs: Outputs = field(repr=False)
 
 
 def solve(graph: Graph, chosen: Chosen, most: int = 0, forced: Chosen | None = None) -> Solved:
