@@ -22,7 +22,7 @@ CIRCUITS = (
     "membership-22.v2",
     "exclusion-40.v1",
     "step-logistic-16x30-u4-r1.v1",
-    "evaluation-logistic-64x30.v1",
+    "evaluation-logistic-60x30.v1",
 )
 ABSENT = "WDBC 900"
 """A sample that nobody has."""
