@@ -196,7 +196,7 @@ def srs_words(space: "Workspace", proof: "Proof") -> str:
 
     if is_insecure(proof.srs, space.home.path):
         return f"{proof.srs.hex()}: made on this machine, INSECURE: below L4"
-    return f"{proof.srs.hex()}: the public ceremony's, if its digest is the one that you expect"
+    return f"{proof.srs.hex()}: of a file of the public ceremony"
 
 
 def numbers(text: str) -> tuple[int, ...]:

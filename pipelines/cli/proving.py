@@ -128,6 +128,7 @@ def absence(
         dataset=made.label,
         index=index,
         values=values,
+        level="L0: that the index holds the dataset's records is only declared",
         reveals="the keys of these values, which the claim names; no key that is in the index",
     )
 
