@@ -154,17 +154,18 @@ def test_membership_is_proved_and_verified_in_zero_knowledge(
     rootline: Program, people: Any, issuer: str
 ) -> None:
     made = rootline.json("prove", "membership", "people", "--record", "1")
+    [path] = made["proofs"]
     assert "INSECURE" in made["srs"]
-    assert rootline.json("verify", made["proof"])["circuit"] == "membership-22.v2"
-    words = ("verify", made["proof"], "--about", people["envelope"], "--key", issuer)
+    assert rootline.json("verify", path)["circuit"] == "membership-22.v2"
+    words = ("verify", path, "--about", people["envelope"], "--key", issuer)
     assert "claim" in rootline.fails(*words, code=3)
     rootline("ledger", "checkpoint", "-o", "checkpoint.json")
     rootline("export", "-o", "evidence", "--checkpoint", "checkpoint.json")
-    proof = json.loads((rootline.folder / made["proof"]).read_text())
+    proof = json.loads((rootline.folder / path).read_text())
     circuit = ":".join(proof[name] for name in ("circuit", "verifying_key", "srs"))
     trusted = ("--circuit", circuit, "--require", "membership:people@v1:L1")
     rootline("policy", "init", "-o", "policy.json", *trusted)
-    words = ("verify", made["proof"], "--bundle", "evidence", "--policy", "policy.json")
+    words = ("verify", path, "--bundle", "evidence", "--policy", "policy.json")
     assert "named by the policy" in rootline.json(*words)["verifying_key"]
     assert "INSECURE" in rootline("audit", "evidence", "--policy", "policy.json")
 

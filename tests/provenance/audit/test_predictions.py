@@ -195,6 +195,14 @@ def test_it_is_told_whether_the_records_are_those_held_out(world: World) -> None
     }
 
 
+def test_a_choice_among_the_records_held_out_is_told() -> None:
+    def best(world: World) -> Claim:
+        return evaluation(*held_out(world)[:4], right=(4,))(world)
+
+    [found] = about(claim_world(best).audit(), "evaluation")
+    assert "NOT the 6 that the run's seed held out: 4 of those, and 0 that" in found.notes[0]
+
+
 def test_without_the_table_it_is_not_known_which_were_held_out(world: World) -> None:
     path = f"tables/{world['v2'].digest.hex()}.json"
     members = {name: data for name, data in world.members.items() if name != path}
