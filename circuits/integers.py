@@ -16,6 +16,7 @@ all. Everything else is a private hint that these two pin down.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isqrt
 from typing import Final
 
 import numpy as np
@@ -281,7 +282,15 @@ class Arithmetic:
         return self._filled(self.graph.constants([[value]]), *shape)
 
     def _filled(self, value: Tensor, rows: int, lanes: int) -> Tensor:
-        return self.graph.reshape(self.graph.repeat(value, rows * lanes), rows, lanes)
+        # Copies of copies: ezkl's front end takes minutes over thousands of parts of one Concat.
+        graph, count = self.graph, rows * lanes
+        side = isqrt(count)
+        column = graph.reshape(graph.repeat(value, side), side, 1)
+        block = graph.repeat(column, count // side)
+        flat = graph.reshape(block, 1, block.shape[0] * block.shape[1])
+        rest = count - flat.shape[1]
+        whole = graph.join(flat, graph.repeat(value, rest)) if rest else flat
+        return graph.reshape(whole, rows, lanes)
 
 
 def signed(value: int) -> int:

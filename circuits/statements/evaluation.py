@@ -17,7 +17,6 @@ from circuits.sizing import smallest
 from circuits.solve import Chosen
 from circuits.spec import Circuit
 from circuits.statements.comparison import is_zero, positive
-from circuits.statements.filling import WideArithmetic
 from circuits.statements.inference import CENTRE, answers, inference_values, opened_weights
 from circuits.statements.opened import (
     CONTEXT,
@@ -73,7 +72,7 @@ def circuit(name: str, _: bytes | None = None) -> Circuit:
 def evaluation_graph(shape: ModelShape, table: Table) -> Graph:
     """Return the circuit of a shape, looking digits up in this table."""
     graph, model = Graph(), shape.model
-    arithmetic = WideArithmetic(graph, table)
+    arithmetic = Arithmetic(graph, table)
     weights = opened_weights(arithmetic, shape)
     digits = opened_records(arithmetic, shape.rows, shape.width)
     features = arithmetic.lanes(digits, 0, model.features)

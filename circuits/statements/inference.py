@@ -13,7 +13,6 @@ from circuits.packing import packed
 from circuits.sizing import smallest
 from circuits.solve import Chosen
 from circuits.spec import Circuit
-from circuits.statements.filling import WideArithmetic
 from circuits.statements.models import forward, layers_of
 from circuits.statements.opened import (
     CONTEXT,
@@ -68,7 +67,7 @@ def circuit(name: str, _: bytes | None = None) -> Circuit:
 def inference_graph(shape: ModelShape, table: Table) -> Graph:
     """Return the circuit of a shape, looking digits up in this table."""
     graph = Graph()
-    arithmetic = WideArithmetic(graph, table)
+    arithmetic = Arithmetic(graph, table)
     weights = opened_weights(arithmetic, shape)
     if shape.inputs == OPEN:
         digits = arithmetic.digits(graph.private(INPUTS, 1, shape.rows * shape.model.features))

@@ -10,11 +10,11 @@ from functools import partial
 from typing import Final
 
 from circuits.graph import Graph
+from circuits.integers import Arithmetic
 from circuits.sizing import smallest
 from circuits.solve import Chosen
 from circuits.spec import Circuit
 from circuits.statements import elementwise, rearranging
-from circuits.statements.filling import WideArithmetic
 from circuits.statements.function import RECORDS, Function, read
 from circuits.statements.opened import (
     CONTEXT,
@@ -80,7 +80,7 @@ def public(shape: PropertyShape) -> tuple[str, ...]:
 def property_graph(function: Function, table: Table) -> Graph:
     """Return the circuit of a function, looking digits up in this table."""
     graph = Graph()
-    arithmetic = WideArithmetic(graph, table)
+    arithmetic = Arithmetic(graph, table)
     rows, width = function.shape
     if function.input == RECORDS:
         digits = opened_records(arithmetic, rows, width)

@@ -17,7 +17,6 @@ import numpy as np
 from circuits.graph import Graph, Matrix
 from circuits.integers import Arithmetic, Integers, signed
 from circuits.packing import packed
-from circuits.statements.filling import WideArithmetic
 from circuits.statements.models import forward, is_rounded, layers_of
 from circuits.table import Table
 from provenance.features import OFFSET
@@ -48,7 +47,7 @@ class Batch:
 def step_graph(shape: StepShape, table: Table) -> Graph:
     """Return the circuit of a shape, whose lookups go to `table`."""
     graph = Graph()
-    arithmetic = WideArithmetic(graph, table)
+    arithmetic = Arithmetic(graph, table)
     states = [_state(arithmetic, shape, number) for number in range(shape.unroll + 1)]
     batches = [_batch(arithmetic, shape, number) for number in range(shape.unroll)]
     centre = arithmetic.digits(graph.private(CENTRE, 1, shape.features))

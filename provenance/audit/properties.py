@@ -57,7 +57,6 @@ def check_property(
         ),
         notes=(
             f"read the function: functions/{function}.onnx",
-            "the policy's key must be the one derived from that file: its whole digest names it",
             f"circuit {claim.circuit}",
             f"claim {claim.digest.hex()}",
         ),
@@ -72,7 +71,7 @@ def _name(about: Records | RunState, found: Mapping[Digest, Anchored]) -> str | 
 
 
 def _check_function(case: Case, function: Digest, shape: PropertyShape) -> None:
-    if not function.hex().startswith(shape.function):
+    if function.hex() != shape.function:
         raise VerificationError(f"{shape.name} is not the circuit of function {function.hex()}")
     data = case.bundle.members.get(f"functions/{function.hex()}.onnx")
     if data is None:

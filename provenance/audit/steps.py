@@ -14,17 +14,18 @@ from typing import Final
 
 from provenance.audit.case import Case
 from provenance.audit.datasets import chunk_table
+from provenance.audit.transcripts import transcript_step
 from provenance.canonical import Fields, JsonObject
 from provenance.chunk import CHUNK
 from provenance.dataset import DatasetCommitment
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.features import digits, feature_commitment, state_commitment, values
 from provenance.field import Digest, FieldElement
-from provenance.opening import Opening, opened_leaf, verify_opening
+from provenance.opening import Opening, verify_opening
 from provenance.replay import Plan, challenge, plan
 from provenance.sgd import Rule, rule_of
-from provenance.training import STEP_SCHEMA, Run, RunStart, Step
-from provenance.tree import Chunk, verify_inclusion
+from provenance.training import Run, RunStart, Step
+from provenance.tree import Chunk
 
 KIND: Final = "rootline/steps/v1"
 MAX_WEIGHTS: Final = 2**16
@@ -193,17 +194,7 @@ def _check_ends(replay: _Replay, initial: State, first: Opening, last: Opening) 
 
 
 def _step(replay: _Replay, opening: Opening, number: int) -> Step:
-    leaf, record = opened_leaf(opening, STEP_SCHEMA, None)
-    transcript = replay.run.transcript
-    verify_inclusion(leaf, opening.path, transcript.root, transcript.chunks)
-    step = Step.of(record)
-    if not step.number == number == _running_number(replay.steps, opening):
-        raise VerificationError(f"step {step.number} was opened where step {number} was drawn")
-    return step
-
-
-def _running_number(table: Sequence[Chunk], opening: Opening) -> int:
-    return sum(chunk.count for chunk in table[: opening.path.chunk]) + opening.path.position
+    return transcript_step(replay.run, replay.steps, opening, number)
 
 
 def record_index(table: Sequence[Chunk], number: int) -> int:

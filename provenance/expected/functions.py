@@ -1,11 +1,10 @@
 """What a verifier expects of a proof about a function: its circuit's name and public values.
 
-    property-64x31-0123456789abcdef.v1          over 64 committed records of 31 digits
-    property-state31-0123456789abcdef.v1        over a committed state of 31 weights
+    property-64x31-<SHA-256 of the function>.v1          over 64 committed records of 31 digits
+    property-state31-<SHA-256 of the function>.v1        over a committed state of 31 weights
 
-The 16 digits begin the SHA-256 of the function's ONNX. They tell circuits apart and prove nothing:
-two functions that share them can be found with some effort. What binds a function is its whole
-digest in the claim's statement, and the verifying key that an auditor derives from that very file.
+The whole digest is in the name, so that a policy's entry, which ties a name to a verifying key,
+ties the function to it too: of two that shared fewer digits one could be shown for the other.
 """
 
 import re
@@ -24,7 +23,7 @@ MAX_VALUE: Final = 2**125
 """No entry of a value lies beyond, on either side; so the integer that is hashed is one only."""
 
 _NAME: Final = re.compile(
-    r"property-(?:([1-9][0-9]{0,4})x([1-9][0-9]{0,4})|state([1-9][0-9]{0,4}))-([0-9a-f]{16})\.v1"
+    r"property-(?:([1-9][0-9]{0,4})x([1-9][0-9]{0,4})|state([1-9][0-9]{0,4}))-([0-9a-f]{64})\.v1"
 )
 
 
@@ -33,7 +32,7 @@ class PropertyShape:
     """Which property circuit it is.
 
     Attributes:
-        function: The first 16 hex digits of the SHA-256 of the function's ONNX.
+        function: SHA-256 of the function's ONNX, 64 hex digits.
         rows: How many records it is over; 0 if it is over a state.
         width: Digits of a record, the label's included; or weights of the state.
     """
@@ -43,8 +42,8 @@ class PropertyShape:
     width: int
 
     def __post_init__(self) -> None:
-        if not re.fullmatch("[0-9a-f]{16}", self.function):
-            raise MalformedError(f"a function is named by 16 hex digits, not {self.function!r:.40}")
+        if not re.fullmatch("[0-9a-f]{64}", self.function):
+            raise MalformedError(f"a function is named by 64 hex digits, not {self.function!r:.40}")
         if not (0 <= self.rows <= MAX_ROWS and 1 <= self.width <= MAX_WIDTH):
             raise MalformedError(f"at most {MAX_ROWS} records, and 1 to {MAX_WIDTH} digits in each")
 
@@ -62,14 +61,14 @@ class PropertyShape:
     @classmethod
     def of(cls, digest: Digest, rows: int, width: int) -> Self:
         """Return the shape for the function with this SHA-256."""
-        return cls(digest.hex()[:16], rows, width)
+        return cls(digest.hex(), rows, width)
 
     @classmethod
     def parse(cls, name: str) -> Self:
         """Return the shape that a circuit's name tells, or raise MalformedError."""
         found = _NAME.fullmatch(name)
         if not found:
-            raise MalformedError(f"{name!r:.80} is no property circuit: property-64x31-<16 hex>.v1")
+            raise MalformedError(f"{name!r:.80} is no property circuit: property-64x31-<64 hex>.v1")
         rows, fields, weights, function = found.groups()
         return cls(function, int(rows or 0), int(fields or weights))
 
