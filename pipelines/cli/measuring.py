@@ -121,9 +121,17 @@ def evaluation(
         as_json=json,
         run=run,
         records=f"{len(told.records.indexes)} of {version.commitment.label}",
-        right=list(told.right),
+        **{_measured(claimed[1][0].circuit): list(told.right)},
         total=sum(told.right),
     )
+
+
+def _measured(circuit: str) -> str:
+    """Return what the numbers of an evaluation count."""
+    from provenance.expected.models import ModelShape
+    from provenance.sgd.models import LINEAR
+
+    return "squared errors" if ModelShape.parse(circuit).model.kind == LINEAR else "right"
 
 
 def inference(
