@@ -108,7 +108,7 @@ def test_a_forged_state_fails_even_where_all_commitments_fit() -> None:
 
 
 def test_numbers_that_are_not_positions_fail() -> None:
-    assert "step 4 was opened where step 3 was drawn" in told(steps=at(3, number=4))
+    assert "step 4 was opened where step 3 was wanted" in told(steps=at(3, number=4))
 
 
 def test_swapped_steps_fail() -> None:
