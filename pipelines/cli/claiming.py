@@ -51,7 +51,7 @@ Of = Annotated[
     typer.Option(help="Another version with the same features, whose files these are: NAME@V."),
 ]
 RowCount = Annotated[
-    int | None, typer.Option("--rows", min=1, help="How many one proof holds; all, up to 64.")
+    int | None, typer.Option("--rows", min=1, help="How many one proof holds; all, up to 60 or 64.")
 ]
 MAX_NUMBERS: Final = 2**14
 MAX_INPUTS: Final = 2**24
