@@ -50,7 +50,7 @@ def init(
     circuit: Annotated[
         list[str] | None,
         typer.Option(
-            help="A circuit that counts: NAME:KEY:SRS[:SETTINGS], by SHA-256; `rootline circuits "
+            help="A circuit that counts: NAME:VK:SRS[:SETTINGS], by SHA-256; `rootline circuits "
             "derive` prints them."
         ),
     ] = None,
@@ -125,5 +125,5 @@ def _circuit(text: str) -> "TrustedCircuit":
 
     name, *digests = text.split(":")
     if len(digests) not in (2, 3):
-        raise MalformedError(f"{text!r}: expected NAME:KEY:SRS or NAME:KEY:SRS:SETTINGS")
+        raise MalformedError(f"{text!r}: expected NAME:VK:SRS or NAME:VK:SRS:SETTINGS")
     return trusted_circuit(name, *map(Digest.parse, digests))

@@ -10,7 +10,6 @@ import typer
 
 from pipelines.cli.options import AsJson
 from pipelines.cli.output import open_space, say, say_table
-from provenance import canonical
 from provenance.errors import UnavailableError
 from storage.atomic import read_bounded
 
@@ -43,6 +42,7 @@ def show(name: Name, function: Function = None, json: AsJson = False) -> None:
     """Show a circuit's statement, its public values in order, its digests and its cost."""
     from circuits.proving.costs import estimate
     from circuits.registry import circuit
+    from provenance import canonical
 
     found = circuit(name, _read(function))
     cost = estimate(found)

@@ -57,6 +57,10 @@ def export(
     exclusion: Annotated[
         list[Path] | None, typer.Option(help="A document of `prove exclusion`.")
     ] = None,
+    value: Annotated[
+        list[str] | None,
+        typer.Option(help="Show a value that a claim says is absent; else only its key is told."),
+    ] = None,
     diff: Annotated[
         list[str] | None, typer.Option(help="The difference of two versions: NAME@A:NAME@B.")
     ] = None,
@@ -85,6 +89,7 @@ def export(
         runs=tuple(run or ()),
         samples=samples,
         exclusions=[read_bounded(path, MAX_DOCUMENT) for path in exclusion or ()],
+        values=tuple(value or ()),
         checkpoints=[read_bounded(path, MAX_DOCUMENT) for path in checkpoint or ()],
         above=above,
     )

@@ -28,7 +28,6 @@ from pipelines.flow.registering import Request, register
 from pipelines.flow.workspace import Workspace
 from pipelines.watching import watch
 from provenance.audit import audit
-from provenance.claim import Claim
 from provenance.errors import VerificationError
 from provenance.findings import Level, Outcome
 from provenance.membership import MembershipClaim
@@ -91,10 +90,9 @@ class Demo:
 
 @dataclass(frozen=True)
 class Proved:
-    """What was proved: the claims that later steps speak of, and all proofs."""
+    """What was proved: the claim that a fraud speaks of, and all proofs."""
 
     membership: MembershipClaim
-    absence: Claim
     proofs: tuple[Proof, ...]
 
 
@@ -177,7 +175,7 @@ def _prove(
         member, proof = proofs.prove_record(demo.space, version)
         size.append(_told([proof]))
     with demo.step(f"in zero knowledge: {proofs.ABSENT!r} is not in it, neighbours hidden") as size:
-        absence, absent = proofs.prove_without(demo.space, version)
+        _, absent = proofs.prove_without(demo.space, version)
         size.append(_told(absent))
     with demo.step("in zero knowledge: the run's first four steps, from state to state") as size:
         _, steps = proofs.prove_training(demo.space, run, dataset)
@@ -186,7 +184,7 @@ def _prove(
         _, parts = proofs.prove_accuracy(demo.space, run, dataset)
         size.append(_told(parts))
     publish(demo.space)
-    return Proved(member, absence, (proof, *absent, *steps, *parts))
+    return Proved(member, (proof, *absent, *steps, *parts))
 
 
 def _told(made: Sequence[Proof]) -> str:
@@ -200,7 +198,7 @@ def _export(demo: Demo, version: Version, dataset: Dataset, made: Proved) -> tup
         place = space.genesis.namespace
         _, checkpoint = sign_checkpoint(space.ledger, space.verifier, place, keys, space.monitor)
         bundle = _bundle(space, version, dataset, checkpoint)
-        bundle.add_values(made.absence, [proofs.ABSENT])
+        bundle.add_values([proofs.ABSENT])
         sealed = bundle.seal()
         policy = policy_for(
             space,

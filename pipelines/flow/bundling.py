@@ -26,6 +26,7 @@ class Wanted:
         runs: Runs whose challenged steps are opened.
         samples: How many steps of each.
         exclusions: Documents of index proofs.
+        values: Values that claims say are absent, shown beside them.
         checkpoints: Monitors' checkpoints.
         above: Height above which signed block headers are added.
     """
@@ -36,6 +37,7 @@ class Wanted:
     runs: Sequence[str] = ()
     samples: int = 5
     exclusions: Sequence[bytes] = ()
+    values: Sequence[str] = ()
     checkpoints: Sequence[bytes] = ()
     above: int | None = None
 
@@ -60,6 +62,7 @@ def bundle(space: Workspace, wanted: Wanted) -> Bundle:
         for run, version in _runs(space, name):
             made.add_steps(run, version, _files(wanted, version), wanted.samples)
     made.add_proofs()
+    made.add_values(wanted.values)
     return made
 
 

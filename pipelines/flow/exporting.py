@@ -1,6 +1,7 @@
 """Everything an auditor needs, gathered into one bundle file."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +13,7 @@ from pipelines.flow.catalogue import (
     nodes_of,
 )
 from pipelines.flow.differing import document as difference_of
-from pipelines.flow.opening import Opener, open_records, opener, records_at
+from pipelines.flow.opening import Opener, open_records, opener, raw_value, records_at
 from pipelines.flow.proofs.claiming import function_path, opened_path, proof_path
 from pipelines.flow.publishing import log_id, outbox
 from pipelines.flow.recorded import run_folder, stored_run
@@ -34,7 +35,9 @@ from provenance.claim import (
     StepsStatement,
 )
 from provenance.dataset import DatasetCommitment
+from provenance.errors import MalformedError, UnavailableError
 from provenance.evidence import seal
+from provenance.exclusion_key import ExclusionKey
 from provenance.field import Digest
 from provenance.membership import MembershipClaim
 from provenance.proof import Proof
@@ -140,10 +143,34 @@ class Bundle:
             case _:
                 pass
 
-    def add_values(self, claim: Claim, values: Sequence[str | None]) -> None:
-        """Add the values behind the keys of a claim of absence, in order; None keeps one back."""
-        document = values_document(claim.digest, values)
-        self._document("values", claim.digest.hex(), document)
+    def add_values(self, values: Sequence[str]) -> None:
+        """Add these values beside each claim that says that they are absent; others stay hidden.
+
+        Raises:
+            UnavailableError: No claim is about one of them.
+        """
+        left = set(values)
+        for item in attestations(self.space):
+            claim = item.commitment
+            if isinstance(claim, Claim) and isinstance(claim.statement, AbsenceStatement):
+                known = self._keys(claim.statement, values)
+                shown = [known.get(key) for key in claim.statement.keys]
+                left.difference_update(value for value in shown if value is not None)
+                if any(shown):
+                    document = values_document(claim.digest, shown)
+                    self._document("values", claim.digest.hex(), document)
+        if left:
+            raise UnavailableError(f"no claim says that {min(left)!r:.80} is absent")
+
+    def _keys(self, statement: AbsenceStatement, values: Sequence[str]) -> dict[ExclusionKey, str]:
+        dataset = find_commitment(self.space, statement.dataset)
+        found: dict[ExclusionKey, str] = {}
+        if isinstance(dataset, DatasetCommitment):
+            entry = dataset.indexes[statement.index]
+            for value in values:
+                with suppress(MalformedError):  # of another index, which takes no such value
+                    found[entry.key(raw_value(entry.normaliser, dataset.schema, value))] = value
+        return found
 
     def _add_proof(self, digest: Digest) -> None:
         from circuits.proving.artifacts import verifier_artifacts

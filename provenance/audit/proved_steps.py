@@ -22,7 +22,7 @@ from provenance.errors import UnavailableError, VerificationError
 from provenance.expected.steps import StepShape, step_public
 from provenance.field import Digest, FieldElement
 from provenance.replay import INITIAL
-from provenance.sgd import Rule, rule_of
+from provenance.sgd import Rule, rule_of, tolerance_of
 from provenance.sgd.rule import MODELS
 from provenance.sgd.shape import LIMITS
 from provenance.training import Run, RunStart, Step
@@ -174,9 +174,7 @@ def check_shape(start: RunStart, rule: Rule, shape: StepShape) -> None:
         VerificationError: It is a circuit of another rule, or of batches of another size.
     """
     fields = Fields.of(dict(start.hyperparameters), f"start {start.name!r}")
-    tolerance = (
-        fields.integer("tolerance", *LIMITS["tolerance"]) if "tolerance" in fields.members else 0
-    )
+    tolerance = tolerance_of(start.hyperparameters)
     rows = fields.integer("batch", *LIMITS["rows"]) if "batch" in fields.members else shape.rows
     if rule.shape(rows, shape.unroll, tolerance) != shape:
         wanted = rule.shape(rows, shape.unroll, tolerance).name

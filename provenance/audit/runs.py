@@ -109,8 +109,8 @@ def _report_steps(
         for share in (0.01, 0.1, 0.5)
     )
     reason = (
-        f"{result.samples} of {result.steps} steps replayed; chance of missing, with {tries} runs "
-        f"announced on this data to choose from: {chance}"
+        f"{result.samples} of {result.steps} steps replayed{_slack(result)}; chance of missing, "
+        f"with {tries} runs announced on this data to choose from: {chance}"
     )
     try:
         _check_covered(log, item)
@@ -131,6 +131,12 @@ def _report_steps(
         ),
         notes=(f"rules {item.start.sampler}, {item.start.optimiser}, {item.start.initial}",),
     )
+
+
+def _slack(result: Replayed) -> str:
+    if not result.tolerance:
+        return ""
+    return f", each weight within the declared {result.tolerance} units of its last place"
 
 
 def _check_rules(start: RunStart) -> None:

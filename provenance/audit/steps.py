@@ -23,7 +23,7 @@ from provenance.features import digits, feature_commitment, state_commitment, va
 from provenance.field import Digest, FieldElement
 from provenance.opening import Opening, verify_opening
 from provenance.replay import Plan, challenge, plan
-from provenance.sgd import Rule, rule_of
+from provenance.sgd import Rule, rule_of, tolerance_of
 from provenance.training import Run, RunStart, Step
 from provenance.tree import Chunk
 
@@ -100,10 +100,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many of a run's steps were run again and agreed."""
+    """How many of a run's steps were run again and agreed, give or take the declared tolerance."""
 
     samples: int
     steps: int
+    tolerance: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class _Replay:
     records: tuple[Chunk, ...]
     plan: Plan
     rule: Rule
+    tolerance: int
 
 
 def steps_document(
@@ -163,7 +165,7 @@ def replayed(
         raise MalformedError(f"{len(opened)} opened steps in a run of {run.transcript.steps}")
     for number, sample in zip(drawn, opened, strict=True):
         _check_sample(replay, number, sample)
-    return Replayed(len(opened), run.transcript.steps)
+    return Replayed(len(opened), run.transcript.steps, replay.tolerance)
 
 
 def _prepare(case: Case, start: RunStart, run: Run, dataset: DatasetCommitment) -> _Replay:
@@ -178,7 +180,8 @@ def _prepare(case: Case, start: RunStart, run: Run, dataset: DatasetCommitment) 
             f"the sampler gives {len(chosen.batches)} steps, the transcript has {transcript.steps}"
         )
     rule = rule_of(start.optimiser, start.initial, parameters)
-    return _Replay(start, run, dataset, steps, records, chosen, rule)
+    tolerance = tolerance_of(parameters)
+    return _Replay(start, run, dataset, steps, records, chosen, rule, tolerance)
 
 
 def _check_ends(replay: _Replay, initial: State, first: Opening, last: Opening) -> None:
@@ -221,7 +224,9 @@ def _check_sample(replay: _Replay, number: int, sample: Sample) -> None:
     if step.batch != wanted:
         raise VerificationError(f"step {number}: its batch is not the one that the seed gives")
     rows = _rows(replay, step, sample.rows)
-    if replay.rule.step(sample.before.weights, rows) != sample.after.weights:
+    again, claimed = replay.rule.step(sample.before.weights, rows), sample.after.weights
+    off = max((abs(a - b) for a, b in zip(again, claimed, strict=False)), default=0)
+    if len(again) != len(claimed) or off > replay.tolerance:
         raise VerificationError(f"step {number}: run again, it ends in another state")
 
 

@@ -9,7 +9,7 @@ docs/spec/replay.md states the rules in words, docs/spec/circuits/step.md what i
 """
 
 from provenance.sgd.models import Model
-from provenance.sgd.rule import Rule, rule_of
+from provenance.sgd.rule import Rule, rule_of, tolerance_of
 from provenance.sgd.shape import StepShape
 
-__all__ = ["Model", "Rule", "StepShape", "rule_of"]
+__all__ = ["Model", "Rule", "StepShape", "rule_of", "tolerance_of"]

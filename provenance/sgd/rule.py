@@ -152,5 +152,17 @@ def rule_of(optimiser: str, initial: str, hyperparameters: JsonObject) -> Rule:
     return rule
 
 
+def tolerance_of(hyperparameters: JsonObject) -> int:
+    """Return by how many units of the last place a start lets each state be off its rule.
+
+    That is for training in floating point, whose states are rounded; 0 where it is not declared.
+
+    Raises:
+        MalformedError: It is no such number.
+    """
+    fields = Fields.of(dict(hyperparameters), "tolerance")
+    return fields.integer("tolerance", *LIMITS["tolerance"]) if "tolerance" in fields.members else 0
+
+
 def _share(fields: Fields, name: str) -> int:
     return fields.integer(name, *LIMITS[name]) if name in fields.members else 0

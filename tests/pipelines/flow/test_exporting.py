@@ -87,7 +87,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     versions = (_registered(space, "v1", first, table), _registered(space, "v2", second, table))
     publish(space)
     spec = data.feature_spec(table)
-    run = train(space, "logistic", "cells@v2", spec, list(second.records()))
+    run = train(space, "logistic", "cells@v2", spec, second)
     keys, place = [space.issuer.public_key], space.genesis.namespace
     _, checkpoint = sign_checkpoint(space.ledger, space.verifier, place, keys, space.monitor)
     return Story(space, versions, second, run, checkpoint, early)
