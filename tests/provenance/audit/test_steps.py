@@ -13,6 +13,7 @@ from provenance.audit.steps import State, record_index
 from provenance.errors import MalformedError
 from provenance.field import Digest, FieldElement
 from provenance.findings import Outcome, Verdict
+from provenance.training import RunStart
 from provenance.tree import Chunk
 from tests.provenance.world import HONEST, World, bad, build
 
@@ -105,6 +106,28 @@ def test_a_forged_state_fails_even_where_all_commitments_fit() -> None:
             return [forged if n == number else state for n, state in enumerate(states)]
 
         assert "run again, it ends in another state" in told(states=forge)
+
+
+@pytest.mark.parametrize(
+    ("off", "tolerance", "holds"), [(1, 1, True), (2, 1, False), (1, 0, False)]
+)
+def test_a_state_may_be_off_its_rule_by_the_declared_tolerance_alone(
+    off: int, tolerance: int, holds: bool
+) -> None:
+    def forge(states: list[State]) -> list[State]:
+        last = states[-1]
+        return [*states[:-1], State((last.weights[0] + off, *last.weights[1:]), last.salt)]
+
+    def declare(start: RunStart) -> RunStart:
+        return replace(start, hyperparameters={**start.hyperparameters, "tolerance": tolerance})
+
+    verdict = build(HONEST, samples=ALL, ledger=None, start=declare, states=forge).audit()
+    [found] = [f for f in verdict.findings if f.claim == "steps"]
+    if holds:
+        assert found.outcome is Outcome.HOLDS, found.reason
+        assert "within the declared 1 units" in found.reason
+    else:
+        assert "run again, it ends in another state" in found.reason
 
 
 def test_numbers_that_are_not_positions_fail() -> None:
