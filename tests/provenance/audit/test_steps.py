@@ -109,10 +109,11 @@ def test_a_forged_state_fails_even_where_all_commitments_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("off", "tolerance", "holds"), [(1, 1, True), (2, 1, False), (1, 0, False)]
+    ("off", "tolerance", "outcome"),
+    [(1, 1, Outcome.HOLDS), (2, 1, Outcome.FAILS), (1, 0, Outcome.FAILS)],
 )
 def test_a_state_may_be_off_its_rule_by_the_declared_tolerance_alone(
-    off: int, tolerance: int, holds: bool
+    off: int, tolerance: int, outcome: Outcome
 ) -> None:
     def forge(states: list[State]) -> list[State]:
         last = states[-1]
@@ -123,11 +124,10 @@ def test_a_state_may_be_off_its_rule_by_the_declared_tolerance_alone(
 
     verdict = build(HONEST, samples=ALL, ledger=None, start=declare, states=forge).audit()
     [found] = [f for f in verdict.findings if f.claim == "steps"]
-    if holds:
-        assert found.outcome is Outcome.HOLDS, found.reason
-        assert "within the declared 1 units" in found.reason
-    else:
-        assert "run again, it ends in another state" in found.reason
+    assert found.outcome is outcome
+    held = outcome is Outcome.HOLDS
+    told = "within the declared 1 units" if held else "run again, it ends in another state"
+    assert told in found.reason
 
 
 def test_numbers_that_are_not_positions_fail() -> None:
