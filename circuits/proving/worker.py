@@ -33,7 +33,7 @@ from provenance.errors import UnavailableError
 Progress = Callable[[str], None]
 """Told the name of each stage as it begins."""
 
-ENTRY: Final = "circuits.proving.prover"
+ENTRY: Final = "circuits.proving.child"
 SOURCE: Final = Path(__file__).resolve().parent.parent.parent
 OUT_OF_MEMORY: Final = (b"memory allocation of", b"MemoryError", b"Cannot allocate memory")
 ATTEMPTS: Final = 2

@@ -13,7 +13,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from circuits.graph import Graph
-from circuits.proving import prover, worker
+from circuits.proving import child, prover, worker
 from circuits.proving.artifacts import Keys, verifier_artifacts
 from circuits.proving.prover import EzklVerifier, ProvingFiles
 from circuits.proving.worker import LIMITS, scratch, silent
@@ -250,7 +250,7 @@ def prove_unchecked(
     inputs = [[prover._hex(value) for value in row] for row in reduced(witness).values()]
     with scratch(None) as folder:
         outputs = [[prover._hex(value) for value in public]]
-        forged = prover._witness({"inputs": inputs, "outputs": outputs, "hashes": None})
+        forged = child.witness_file({"inputs": inputs, "outputs": outputs, "hashes": None})
         (folder / "witness").write_text(json.dumps(forged))
         names = ("witness", files.compiled, files.proving_key, "proof", files.srs)
         subprocess.run(

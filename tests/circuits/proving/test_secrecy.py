@@ -62,7 +62,7 @@ def test_nothing_of_the_witness_is_anywhere_while_it_is_proved_and_after(
     look("after")
     out, err = capfd.readouterr()
     seen += [out.encode(), err.encode(), caplog.text.encode(), proof.encoded]
-    assert any(b"circuits.proving.prover" in data for data in seen)
+    assert any(b"circuits.proving.child" in data for data in seen)
     assert not [data[:60] for data in seen if found_in(data, secrets)]
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import ezkl
 
-from circuits.proving import prover
+from circuits.proving import child
 
 
 def satisfied(*_: Any) -> bool:
@@ -13,4 +13,4 @@ def satisfied(*_: Any) -> bool:
 
 if __name__ == "__main__":
     vars(ezkl)["mock"] = satisfied
-    prover.main()
+    child.main()

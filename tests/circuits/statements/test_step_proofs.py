@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from circuits.evaluate import Outputs, public_values
-from circuits.proving import prover
+from circuits.proving import child, prover
 from circuits.proving.artifacts import Keys, keys, local_srs, object_path, verifier_artifacts
 from circuits.proving.prover import ProvingFiles
 from circuits.proving.verifier import EzklVerifier
@@ -85,7 +85,7 @@ def unchecked(found: Solved, claimed: Outputs, made: Made) -> Proof:
     )
     hashes = [prover._hex(value) for value in public]
     with scratch(made.home) as folder:
-        forged = prover._witness({"inputs": inputs, "outputs": outputs, "hashes": hashes})
+        forged = child.witness_file({"inputs": inputs, "outputs": outputs, "hashes": hashes})
         (folder / "witness").write_text(json.dumps(forged))
         files = made.files
         names = ("witness", files.compiled, files.proving_key, "proof", files.srs)
