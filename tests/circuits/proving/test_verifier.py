@@ -65,7 +65,7 @@ def test_sign_and_flag_bits_of_points_count() -> None:
     assert all(isinstance(error, VerificationError) for error in found)
 
 
-@pytest.mark.parametrize("tail", [b"\0", bytes(32), FREE.proof[-64:], bytes(2000)])
+@pytest.mark.parametrize("tail", [b"\0", bytes(32), FREE.proof[-64:], bytes(2000)], ids=len)
 def test_bytes_after_the_end_are_refused_where_no_size_is_pinned(tail: bytes) -> None:
     longer = replace(FREE, proof=FREE.proof + tail)
     with pytest.raises(MalformedError, match="goes on after its end"):
