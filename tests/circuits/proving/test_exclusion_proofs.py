@@ -7,12 +7,13 @@ import pytest
 
 from circuits.proving import prover
 from circuits.proving.artifacts import Keys, keys, local_srs, object_path, verifier_artifacts
-from circuits.proving.exclusion import EXCLUSION_40, prove_exclusion
 from circuits.proving.prover import EzklVerifier, ProvingFiles
+from circuits.proving.requests import prove
 from circuits.proving.worker import LIMITS, scratch, silent
 from circuits.registry import circuit
-from circuits.statements.exclusion_witness import exclusion_values
-from provenance.errors import MalformedError, RootMismatchError, VerificationError
+from circuits.solve import Solved
+from circuits.statements.exclusion_witness import exclusion_values, exclusion_witness
+from provenance.errors import VerificationError
 from provenance.exclusion import prove_absence
 from provenance.expected.exclusion import EXCLUSION, exclusion_public
 from provenance.field import FieldElement
@@ -22,22 +23,11 @@ from tests.circuits.forgeries import Forgery
 from tests.circuits.proving.test_prover import prove_unchecked, reduced
 from tests.circuits.sample import CONTEXT
 
+EXCLUSION_40 = "exclusion-40.v1"
 INDEX = absence(40).index
-ABSENT = prove_absence(INDEX, ASKED)
 KINDS = {forgery.name.partition(":")[0]: forgery for forgery in absence_forgeries(40)}
 LIES = [kind for kind in KINDS if kind != "other"]
 TOLD = [forgery for forgery in absence_forgeries(40) if forgery.name.startswith("other")]
-
-
-def test_absence_from_another_index_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    root = FieldElement(INDEX.root + 1)
-    with pytest.raises(RootMismatchError):
-        prove_exclusion([ASKED], [ABSENT], root, CONTEXT, home=tmp_path)
-    with pytest.raises(MalformedError, match="about 4 keys, not 1"):
-        prove_exclusion(
-            [ASKED], [ABSENT], INDEX.root, CONTEXT, home=tmp_path, name="exclusion-40x4.v1"
-        )
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture(scope="session")
@@ -62,12 +52,14 @@ def test_a_proof_is_made_verified_and_tied_to_its_keys(home: Path, name: str) ->
     _, count = EXCLUSION[name]
     asked = [ASKED, sharing(8), sharing(9), ASKED][:count]
     proofs = [prove_absence(INDEX, key) for key in asked]
-    proof = prove_exclusion(asked, proofs, INDEX.root, CONTEXT, home=home, name=name)
+    numbers = [key.number for key in asked]
+    public = exclusion_public(name, INDEX.root, numbers, CONTEXT)
+    witness = exclusion_witness(asked, proofs, CONTEXT, EXCLUSION[name][0])
+    proof = prove(circuit(name), Solved(witness, (public,)), home)
     assert len(proof.proof) == circuit(name).proof_bytes
     artifacts = verifier_artifacts(proof, home)
     read = Proof.parse(proof.encoded)
     EzklVerifier().verify(read, artifacts)
-    numbers = [key.number for key in asked]
     verify_public(read, exclusion_public(name, INDEX.root, numbers, CONTEXT))
     for root, others, context in (
         (FieldElement(INDEX.root + 1), numbers, CONTEXT),
