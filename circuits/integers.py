@@ -165,6 +165,9 @@ class Arithmetic:
                 rest, self.graph.multiply(hint, self._filled_number(high, value.shape))
             )
             high *= base
+        # A negative value is a field element from r + low on: so many digits must not reach it.
+        if high > ORDER + min(0, value.low):
+            raise MalformedError("integers of a circuit could wrap round r: use smaller ones")
         self._check(self._moved(rest, LEAST))
         return Integers(value.tensor, max(0, value.low), min(value.high, high - 1))
 

@@ -204,6 +204,24 @@ def test_what_could_wrap_is_refused_when_the_circuit_is_built() -> None:
         Integers(Graph().one, 0, BOUND)
 
 
+@pytest.mark.parametrize("table", [*TABLES, Table.of(17)], ids=lambda table: f"k={table.logrows}")
+@pytest.mark.parametrize("bits", range(200, 251, 5))
+def test_digits_of_a_natural_never_reach_what_is_negative(table: Table, bits: int) -> None:
+    """Seventeen digits to the base 2**15 pass r, and -1 would have digits then."""
+    graph = Graph()
+    arithmetic = Arithmetic(graph, table)
+    value = Integers(graph.private("x", 1, 1), -(2**bits), 2**bits)
+    try:
+        arithmetic.natural(value)
+    except MalformedError as error:
+        assert "wrap" in str(error)  # noqa: PT017  # either way nothing negative passes
+        return
+    graph.publish(arithmetic.nothing())
+    for negative in (-1, -(2 ** (bits - 1)), -(2**bits)):
+        with pytest.raises(VerificationError, match="outside the table"):
+            solve(graph, {"x": (negative,)}, table.most)
+
+
 def test_only_what_is_never_negative_goes_into_the_sum_of_zeros() -> None:
     with pytest.raises(MalformedError, match="never negative"):
         built(lambda a, x: a.zero(x))
