@@ -210,8 +210,9 @@ def _is_finite(value: float | Decimal) -> bool:
 def _checked(digit: int) -> int:
     if not LEAST <= digit <= MOST:
         low, high = LEAST - OFFSET, MOST - OFFSET
+        # The value may be secret: whoever holds the record sees it there.
         raise MalformedError(
-            f"{digit - OFFSET} is outside {low} to {high}; choose another scale, nothing is clipped"
+            f"a value is outside {low} to {high}; choose another scale, nothing is clipped"
         )
     return digit
 

@@ -130,9 +130,10 @@ CLAIMS: Final[Mapping[str, Claim]] = MappingProxyType(
         ),
         "training": Claim(
             "all steps of the run were proved in zero knowledge: its final state came from its "
-            "initial state by the rule that the run declared, on committed records",
+            "initial state by the rule that the run declared, on the dataset's feature commitments",
             (
                 "where the initial state came from",
+                "that the run kept its exact rule, where it declared a tolerance",
                 "that a feature commitment holds what its record says (declared, L0)",
                 "what the records mean",
                 "that the model's file holds the final state",
@@ -145,6 +146,7 @@ CLAIMS: Final[Mapping[str, Claim]] = MappingProxyType(
                 "what the function measures: read it",
                 "that a feature commitment holds what its record says (declared, L0)",
                 "anything about records or states that the claim does not name",
+                "that a final state came from the run",
             ),
         ),
         "inference": Claim(
@@ -156,7 +158,7 @@ CLAIMS: Final[Mapping[str, Claim]] = MappingProxyType(
             ),
         ),
         "evaluation": Claim(
-            "the run's final state predicts this many of these records' labels rightly",
+            "the run's final state predicts this many of these committed labels rightly",
             (
                 "that the final state came from the run, or that these records were not used in it",
                 "that these records were not chosen, among others, for the result",

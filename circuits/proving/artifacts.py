@@ -22,12 +22,13 @@ Lagrange form are not read by a verifier; these keep the file's form.)
 
 import contextlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from hashlib import file_digest
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import BinaryIO, Final
 
 from circuits.proving import prover
 from circuits.proving.costs import estimate
@@ -164,9 +165,13 @@ def ceremony_srs(home: Path, path: Path) -> Srs:
         VerificationError: None of the ceremony's files.
         UnavailableError: It cannot be read.
     """
-    srs = _read_srs(path, insecure=False)
-    with path.open("rb") as file:
-        found = file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:  # once: another file may take its place meanwhile
+            srs = _srs_in(file, path, insecure=False)
+            file.seek(0)
+            found = file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UnavailableError(f"{path}: cannot be read: {error.strerror}") from error
     if CEREMONY.get(srs.logrows) != found:
         raise VerificationError(f"{path}: SHA-256 {found} is none of the ceremony's files")
     known = home / FOLDER / "srs" / "ceremony"
@@ -334,15 +339,19 @@ def _local_srs(home: Path, logrows: int) -> Srs | None:
 def _read_srs(path: Path, *, insecure: bool) -> Srs:
     try:
         with path.open("rb") as file:
-            logrows = int.from_bytes(file.read(4), "little")
-            first = file.read(2 * G1_BYTES)
-            size = 4 + 2 * 2 ** min(logrows, 40) * G1_BYTES + 2 * G2_BYTES
-            if path.stat().st_size != size:
-                raise MalformedError(f"{path}: not an SRS file, or cut short")
-            file.seek(size - 2 * G2_BYTES)
-            cut = (1).to_bytes(4, "little") + first + first + file.read()
+            return _srs_in(file, path, insecure=insecure)
     except OSError as error:
         raise UnavailableError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _srs_in(file: BinaryIO, path: Path, *, insecure: bool) -> Srs:
+    logrows = int.from_bytes(file.read(4), "little")
+    first = file.read(2 * G1_BYTES)
+    size = 4 + 2 * 2 ** min(logrows, 40) * G1_BYTES + 2 * G2_BYTES
+    if file.seek(0, os.SEEK_END) != size:
+        raise MalformedError(f"{path}: not an SRS file, or cut short")
+    file.seek(size - 2 * G2_BYTES)
+    cut = (1).to_bytes(4, "little") + first + first + file.read()
     return Srs(path, logrows, cut, insecure)
 
 

@@ -167,25 +167,29 @@ def _told(step: str, error: BaseException) -> str:
     return f"{step}: {' '.join(text.split())[:300]}"
 
 
-def _limit(job: dict[str, Any], parent: int) -> None:
-    """Bound memory, leave no core dump or crash report, and end with the parent or by alarm."""
+def _limit(job: dict[str, Any]) -> None:
+    """Bound memory, and end by alarm even if the parent does not end this process."""
+    resource.setrlimit(resource.RLIMIT_AS, (job["memory_bytes"], job["memory_bytes"]))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, job["seconds"] + 5)
+
+
+def _harden(parent: int) -> None:
+    """Leave no core dump or crash report, be traced by nobody, and end with the parent."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         system = ctypes.CDLL(None)
         system.prctl(PR_SET_DUMPABLE, 0)
         system.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             raise SystemExit(1)
-    resource.setrlimit(resource.RLIMIT_AS, (job["memory_bytes"], job["memory_bytes"]))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, job["seconds"] + 5)
 
 
 def main() -> None:
     """Do the job that stands on standard input; answer on standard output, one JSON a line."""
-    parent = os.getppid()
+    _harden(os.getppid())  # before the witness is read
     job = json.loads(sys.stdin.buffer.read())
-    _limit(job, parent)
+    _limit(job)
     with os.fdopen(os.dup(1), "w") as channel:
         os.dup2(2, 1)
         logging.getLogger("ezkl").setLevel(logging.WARNING)

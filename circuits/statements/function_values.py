@@ -19,7 +19,7 @@ def function_values(function: Function, rows: Sequence[Sequence[int]]) -> tuple[
     """Return the row of integers that a function gives of `rows`.
 
     Args:
-        function: From `function.read`, and accepted by `function_steps.steps`.
+        function: From `function.read`, and accepted by `translation.translate`.
         rows: Signed fixed-point values: records with their label last, or one state.
 
     Raises:
@@ -112,7 +112,7 @@ def _cast(named: Mapping[str, Any], value: Entries) -> Entries:
 def _fold(pick: Callable[..., Any]) -> Callable[..., Entries]:
     def folded(_: Mapping[str, Any], first: Entries, *others: Entries) -> Entries:
         for other in others:
-            first = pick(first, other)
+            first = _whole(pick(first, other))
         return first
 
     return folded
@@ -149,7 +149,7 @@ _MEANING: Final[Mapping[str, Callable[..., Entries]]] = {
     "ReduceMean": _mean,
     "Concat": lambda named, *parts: np.concatenate(parts, axis=named["axis"]),
     "Slice": _slice,
-    "Gather": lambda named, a, i: np.take(a, i.astype(int), axis=named.get("axis", 0)),
+    "Gather": lambda named, a, i: _whole(np.take(a, i.astype(int), axis=named.get("axis", 0))),
     "Reshape": _reshape,
     "Transpose": _transpose,
     "Squeeze": _squeeze,

@@ -39,7 +39,7 @@ def cut(translation: Translation, operation: Operation) -> Value:
     ]
     starts, ends, axes, steps = (*lists, (), ())[:4]
     axes, steps = axes or tuple(range(len(starts))), steps or (1,) * len(starts)
-    if len(set(axes)) != len(axes):
+    if len({range(len(value.shape))[axis] for axis in axes}) != len(axes):
         raise operation.refuse("an axis is given twice")
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         along = range(len(value.shape))[axis]
@@ -79,7 +79,10 @@ def squeeze(translation: Translation, operation: Operation) -> Value:
     value = translation.value(operation, operation.inputs[0])
     rank = len(value.shape)
     if len(operation.inputs) > 1:
-        axes = {range(rank)[axis] for axis in integers(translation.constant(operation, 1))}
+        asked = integers(translation.constant(operation, 1))
+        axes = {range(rank)[axis] for axis in asked}
+        if len(axes) != len(asked):
+            raise operation.refuse("an axis is given twice")
     else:
         axes = {axis for axis in range(rank) if value.shape[axis] == 1}
     if any(value.shape[axis] != 1 for axis in axes):

@@ -36,6 +36,9 @@ from storage.atomic import read_bounded
 
 MAX_DOCUMENT: Final = 2**24
 UNSEEN: Final = "whether the commitment was published, and when: `rootline audit` sees that"
+OWN_CIRCUITS: Final = (
+    "circuits' keys as this home has them: `rootline circuits derive` makes them anew to compare"
+)
 Shown = dict[str, object]
 
 
@@ -195,7 +198,11 @@ def _claim(claim: Claim, known: Known) -> Shown:
         "circuit": claim.circuit,
         "proofs": len(claim.proofs),
         "found": [f"{item.claim} {item.subject} [{item.level}]: {item.reason}" for item in found],
-        "rests on": [*dict.fromkeys(rest for item in found for rest in item.rests_on)],
+        "rests on": [
+            *dict.fromkeys(rest for item in found for rest in item.rests_on),
+            known.basis,
+            *(() if known.circuits is not None else (OWN_CIRCUITS,)),
+        ],
         "not proved": [*dict.fromkeys(words for item in found for words in item.not_proved)],
     }
 

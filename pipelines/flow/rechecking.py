@@ -72,6 +72,9 @@ def findings(bundle: bytes, policy: Policy, claim: Claim) -> tuple[Finding, ...]
     found = tuple(item for item in told if f"claim {claim.digest.hex()}" in item.notes)
     kind = KINDS[type(claim.statement)]
     _raise(found or [item for item in told if item.claim in (kind, "evidence")])
+    others = [item for item in told if item.outcome is Outcome.FAILS]
+    if others:  # a claim is worth nothing on a log, a run or data that is found false
+        raise VerificationError(f"{others[0].claim} {others[0].subject}: {others[0].reason}")
     if not found:
         raise UnavailableError("the claim is not shown to be published: `rootline publish` first")
     return found

@@ -140,8 +140,9 @@ class Run:
         """
         if hasattr(self, "_initial"):
             raise MalformedError(f"run {self._name}: its initial state is recorded already")
-        line, self._initial = self._commit(state)
-        self._write({"batch": [], **line})
+        line, initial = self._commit(state)
+        self._write({"batch": [], **line})  # first: what is on no disk can never be opened
+        self._initial = initial
 
     def step(self, batch: Iterable[int], state: object) -> None:
         """Record one step.
@@ -161,9 +162,9 @@ class Run:
         indexes = tuple(record_index(self._table, number) for number in numbers)
         line, after = self._commit(state)
         dataset = self._version.commitment.digest
+        self._write({"batch": numbers, **line})
         self._steps.append(Step(len(self._steps), before, after, dataset, indexes))
         self._batches.append(numbers)
-        self._write({"batch": numbers, **line})
 
     def finish(self, model: bytes | Path | None, metrics: Mapping[str, object]) -> RunStatement:
         """Register the run: its transcript, its final state, its metrics.

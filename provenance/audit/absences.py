@@ -6,7 +6,7 @@ from provenance.audit.case import Case
 from provenance.audit.claimed import shown_values
 from provenance.audit.datasets import Anchored, dataset_of
 from provenance.audit.proofs import indexed_key
-from provenance.audit.trust import Worth, prove
+from provenance.audit.trust import Worth, prove, read_proofs
 from provenance.claim import AbsenceStatement, Claim
 from provenance.dataset import DatasetCommitment
 from provenance.errors import VerificationError
@@ -31,9 +31,10 @@ def check_absence(
 
     def check() -> None:
         about = dataset_of(statement.dataset, found)
-        entry = _entry(about, statement.index)
+        entry, parts = _entry(about, statement.index), _parts(claim, statement)
+        proofs = read_proofs(case, claim)
         values = _values(case, claim, statement, entry, about)
-        shown.append((entry, values, prove(case, claim, _expected(claim, statement, entry))))
+        shown.append((entry, values, prove(case, proofs, _expected(claim, entry, parts))))
 
     if not case.attempt("absence", label, check):
         return
@@ -51,7 +52,7 @@ def _report(
     value: str | None,
     worth: Worth,
 ) -> None:
-    named = f"key {key.hex()}" if value is None else value
+    named = f"#{key.hex()}" if value is None else f"={value}"
     about = (
         "of which value this is the key is not shown"
         if value is None
@@ -59,7 +60,7 @@ def _report(
     )
     case.holds(
         "absence",
-        f"{label}[{entry.field}]={named}",
+        f"{label}[{entry.field}]{named}",
         Level.L0,
         worth.told(
             f"proved in zero knowledge: its key is not in the index ({entry.normaliser}, "
@@ -96,15 +97,19 @@ def _values(
     return values
 
 
-def _expected(
-    claim: Claim, statement: AbsenceStatement, entry: IndexEntry
-) -> list[tuple[FieldElement, ...]]:
+def _parts(claim: Claim, statement: AbsenceStatement) -> tuple[tuple[int, ...], ...]:
     parts = key_parts(claim.circuit, statement.keys)
     if len(parts) != len(claim.proofs):
         raise VerificationError(f"{len(claim.proofs)} proofs for keys in {len(parts)} parts")
+    return parts
+
+
+def _expected(
+    claim: Claim, entry: IndexEntry, parts: Sequence[tuple[int, ...]]
+) -> list[tuple[FieldElement, ...]]:
     return [
-        exclusion_public(claim.circuit, entry.root, keys, claim.context(part))
-        for part, keys in enumerate(parts)
+        exclusion_public(claim.circuit, entry.root, keys, context)
+        for keys, context in zip(parts, claim.contexts(), strict=True)
     ]
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.evidence import Bundle
+from provenance.field import Digest, FieldElement
 from provenance.findings import Edge, Finding, Level, Outcome
 from provenance.policy import Policy
 from provenance.proof import ProofVerifier
 from provenance.receipt import LedgerVerifier
+from provenance.tree import Chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Case:
         now: Time of the check, nanoseconds since 1970, UTC.
         findings: What has been found so far, in order.
         edges: What came from what, once all is found.
+        tables: Chunk tables that were verified, by what they are of and its root.
     """
 
     bundle: Bundle
@@ -38,6 +41,7 @@ class Case:
     now: int
     findings: list[Finding] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
+    tables: dict[tuple[Digest, FieldElement], tuple[Chunk, ...]] = field(default_factory=dict)
 
     def holds(
         self,

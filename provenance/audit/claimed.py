@@ -26,7 +26,9 @@ from provenance.opening import FeatureOpening, Opening, verify_features
 
 KIND: Final = "rootline/claimed/v1"
 VALUES_KIND: Final = "rootline/values/v1"
-MAX_STEPS: Final = 2**12
+MAX_STEPS: Final = 2**14
+MAX_OPENED: Final = 2**26
+"""Bytes: 2**14 records take some 20 MiB, steps with their batches as much again."""
 MAX_RECORDS: Final = 2**14
 MAX_VALUE: Final = 4096
 FEATURES_REST: Final = "the feature commitments' equality with the records (L0)"
@@ -128,16 +130,22 @@ def record_commitments(
     return tuple(standing[index] for index in records.indexes)
 
 
-def check_width(dataset: DatasetCommitment, digits: int) -> None:
+def check_width(dataset: DatasetCommitment, digits: int, *, labelled: bool | None = None) -> None:
     """Check that a dataset's records commit to so many digits, the label's included.
 
     Raises:
         VerificationError: To others, or to none.
     """
-    found = len(dataset.features.all) if dataset.features else 0
+    spec = dataset.features
+    found = len(spec.all) if spec else 0
     if found != digits:
         raise VerificationError(
             f"{dataset.label} commits to {found} digits a record, the circuit takes {digits}"
+        )
+    if spec is not None and labelled not in (None, spec.label is not None):
+        raise VerificationError(
+            f"{dataset.label} commits to {'no' if labelled else 'a'} label, the circuit's rows "
+            f"end with {'one' if labelled else 'none'}"
         )
 
 
@@ -145,7 +153,7 @@ def _member(case: Case, claim: Claim, folder: str, kind: str) -> Fields | None:
     data = case.bundle.members.get(f"{folder}/{claim.digest.hex()}.json")
     if data is None:
         return None
-    fields = Fields.parse(data, kind)
+    fields = Fields.parse(data, kind, limit=MAX_OPENED)
     if fields.digest("claim") != claim.digest:
         raise MalformedError(f"{folder}: the member speaks of another claim")
     return fields

@@ -218,6 +218,8 @@ def chunk_table(
         VerificationError: It gives another root or count.
         UnavailableError: It is not in the evidence.
     """
+    if (of, root) in case.tables:
+        return case.tables[of, root]
     data = case.bundle.under("tables").get(of.hex())
     if data is None:
         raise UnavailableError(f"the chunk table of {of.hex()[:16]}… is not in the evidence")
@@ -227,6 +229,7 @@ def chunk_table(
     table = tuple(Chunk.from_json(item) for item in fields.items("chunks", MAX_CHUNKS))
     fields.done()
     verify_table(table, root, chunks, records)
+    case.tables[of, root] = table
     return table
 
 

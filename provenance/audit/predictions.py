@@ -12,10 +12,14 @@ from provenance.audit.datasets import Anchored, dataset_of
 from provenance.audit.proved_steps import step_rule, training_data
 from provenance.audit.sampling import Samplings
 from provenance.audit.transcripts import Announced, run_name, run_of
-from provenance.audit.trust import Worth, prove
+from provenance.audit.trust import Worth, prove, read_proofs
 from provenance.claim import Claim, EvaluationStatement, InferenceStatement, Records
 from provenance.dataset import DatasetCommitment
-from provenance.errors import MalformedError, UnavailableError, VerificationError
+from provenance.errors import (
+    MalformedError,
+    ProvenanceError,
+    VerificationError,
+)
 from provenance.expected.models import ModelShape, evaluation_public, inference_public
 from provenance.field import Digest, FieldElement
 from provenance.sgd import Rule
@@ -50,7 +54,8 @@ def check_inference(
 
     def check() -> None:
         model = _model(claim, statement.run, found)
-        shown.append(prove(case, claim, _inferences(case, claim, statement, model, found)))
+        proofs = read_proofs(case, claim)
+        shown.append(prove(case, proofs, _inferences(case, claim, statement, model, found)))
 
     if not case.attempt("inference", subject, check):
         return
@@ -66,7 +71,11 @@ def check_inference(
             *((f"dataset {over} (L1)", FEATURES_REST) if isinstance(inputs, Records) else ()),
             *shown[0].rests_on,
         ),
-        notes=(f"circuit {claim.circuit}", f"claim {claim.digest.hex()}"),
+        notes=(
+            f"run {statement.run.hex()}",
+            f"circuit {claim.circuit}",
+            f"claim {claim.digest.hex()}",
+        ),
     )
 
 
@@ -85,8 +94,9 @@ def check_evaluation(
 
     def check() -> None:
         model = _model(claim, statement.run, found)
+        proofs = read_proofs(case, claim)
         rows = _records(case, claim, statement.records, model, found)
-        worth = prove(case, claim, _evaluations(claim, statement, model, rows))
+        worth = prove(case, proofs, _evaluations(claim, statement, model, rows))
         notes = _relation(model.announced, statement.records, found, samplings)
         shown.append((worth, _result(model.shape, statement), notes))
 
@@ -99,7 +109,12 @@ def check_evaluation(
         worth.level,
         worth.told(result),
         rests_on=(f"run {name} (L1)", f"dataset {over} (L1)", FEATURES_REST, *worth.rests_on),
-        notes=(*notes, f"circuit {claim.circuit}", f"claim {claim.digest.hex()}"),
+        notes=(
+            *notes,
+            f"run {statement.run.hex()}",
+            f"circuit {claim.circuit}",
+            f"claim {claim.digest.hex()}",
+        ),
     )
 
 
@@ -120,7 +135,7 @@ def _records(
     case: Case, claim: Claim, records: Records, model: _Model, found: Mapping[Digest, Anchored]
 ) -> tuple[FieldElement, ...]:
     dataset = dataset_of(records.dataset, found)
-    check_width(dataset, model.shape.width)
+    check_width(dataset, model.shape.width, labelled=model.shape.is_labelled)
     _check_features(model.announced.start, dataset, found)
     return record_commitments(case, claim, records, found)
 
@@ -168,9 +183,9 @@ def _inferences(
             rows[first : first + shape.rows],
             model.rule.centre,
             statement.outputs[first : first + shape.rows],
-            claim.context(part),
+            context,
         )
-        for part, first in enumerate(range(0, len(rows), shape.rows))
+        for first, context in zip(range(0, len(rows), shape.rows), claim.contexts(), strict=True)
     ]
 
 
@@ -188,15 +203,12 @@ def _evaluations(
             f"{len(rows)} records for {len(claim.proofs)} parts of at most {shape.rows}"
         )
     found = []
-    for part, (first, right) in enumerate(zip(firsts, statement.right, strict=True)):
+    each = zip(firsts, statement.right, claim.contexts(), strict=True)
+    for part, (first, right, context) in enumerate(each):
         own = rows[first : first + shape.rows]
         if shape.model.kind != LINEAR and right > len(own):
             raise MalformedError(f"part {part}: {right} right of {len(own)} records")
-        found.append(
-            evaluation_public(
-                shape, model.state, own, model.rule.centre, right, claim.context(part)
-            )
-        )
+        found.append(evaluation_public(shape, model.state, own, model.rule.centre, right, context))
     return found
 
 
@@ -204,7 +216,7 @@ def _result(shape: ModelShape, statement: EvaluationStatement) -> str:
     total, count = sum(statement.right), len(statement.records.indexes)
     if shape.model.kind == LINEAR:
         return f"a sum of squared errors of {total} over {count} records, in the circuit's units"
-    return f"{total} of {count} records' labels are predicted rightly ({total / count:.1%})"
+    return f"{total} of {count} committed labels are predicted rightly ({total / count:.1%})"
 
 
 def _relation(
@@ -219,7 +231,7 @@ def _relation(
         return ("the records are of another dataset than the run was trained on",)
     try:
         drawn = samplings.of(start, announced.run, dataset_of(records.dataset, found))
-    except UnavailableError as error:
+    except ProvenanceError as error:  # what the run did is told of its steps, not here
         return (f"whether these records were held out was not found out: {error}",)
     held, own = set(drawn.plan.held_out), set(drawn.numbers(records.indexes))
     if own == held:

@@ -7,7 +7,7 @@ from provenance.audit.case import Case
 from provenance.audit.claimed import FEATURES_REST, check_width, record_commitments
 from provenance.audit.datasets import Anchored, dataset_of
 from provenance.audit.transcripts import run_name, run_of
-from provenance.audit.trust import Worth, prove
+from provenance.audit.trust import Worth, prove, read_proofs
 from provenance.canonical import digest as document_digest
 from provenance.claim import Claim, PropertyStatement, Records, RunState
 from provenance.errors import MalformedError, UnavailableError, VerificationError
@@ -29,18 +29,20 @@ def check_property(
     """Add a finding for a claim about a function's values."""
     function = statement.function.hex()
     name = _name(statement.about, found)
-    subject = f"{name}[function {function[:16]}]" if name else item.attestation.name
+    over = f"[{statement.about.state}]" if isinstance(statement.about, RunState) else ""
+    subject = f"{name}{over}[function {function[:16]}]" if name else item.attestation.name
     shown: list[Worth] = []
 
     def check() -> None:
         shape = PropertyShape.parse(claim.circuit)
+        proofs = read_proofs(case, claim)
         _check_function(case, statement.function, shape)
         rows = _rows(case, claim, statement, shape, found)
         expected = [
-            property_public(shape, row, values, claim.context(part))
-            for part, (row, values) in enumerate(zip(rows, statement.values, strict=True))
+            property_public(shape, row, values, context)
+            for row, values, context in zip(rows, statement.values, claim.contexts(), strict=True)
         ]
-        shown.append(prove(case, claim, expected))
+        shown.append(prove(case, proofs, expected))
 
     if not case.attempt("property", subject, check):
         return

@@ -7,25 +7,29 @@ that stand in the dataset at the batch's positions.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from typing import Final
 
 from provenance.audit.case import Case
 from provenance.audit.claimed import FEATURES_REST, Claimed, check_width, claimed, commitments
 from provenance.audit.datasets import Anchored, chunk_table, dataset_of
 from provenance.audit.sampling import Samplings
 from provenance.audit.transcripts import Announced, run_name, run_of, transcript_step
-from provenance.audit.trust import Worth, prove
+from provenance.audit.trust import Worth, prove, read_proofs
 from provenance.canonical import Fields
 from provenance.claim import Claim, StepsStatement
 from provenance.dataset import DatasetCommitment
 from provenance.errors import UnavailableError, VerificationError
 from provenance.expected.steps import StepShape, step_public
 from provenance.field import Digest, FieldElement
-from provenance.replay import INITIAL
+from provenance.replay import INITIAL, SAMPLER
 from provenance.sgd import Rule, rule_of, tolerance_of
 from provenance.sgd.rule import MODELS
 from provenance.sgd.shape import LIMITS
 from provenance.training import Run, RunStart, Step
+
+TOO_MUCH: Final = 2**10
+"""Units of the last place, 1.0 of a weight: a slack of so much says nothing of a whole run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ def check_steps(
             proved[0].worth.told(
                 f"steps {statement.first} to {last}: every proof verifies, and its public values "
                 f"are those of transcript, dataset and rule {start.optimiser}"
+                f"{_slack(start, statement.steps)}"
             ),
             rests_on=proved[0].rests_on(start),
             notes=(
@@ -95,25 +100,35 @@ def check_steps(
 def check_training(
     case: Case, found: Mapping[Digest, Anchored], proved: Sequence[ProvedSteps]
 ) -> None:
-    """Add a finding for each run with proved steps: whether they are all of them."""
-    for run in dict.fromkeys(part.run for part in proved):
+    """Add a finding for each registered run: whether all its steps are proved."""
+    for digest, item in found.items():
+        if not isinstance(item.attestation.commitment, Run):
+            continue
+        name = run_name(digest, found)  # None: `run` says that its start is missing
         parts = sorted(
-            (part for part in proved if part.run == run), key=lambda part: (part.first, part.last)
+            (part for part in proved if part.run == digest),
+            key=lambda part: (part.first, part.last),
         )
-        announced = run_of(run, found)
-        _report_training(case, announced, parts)
+        if parts:
+            _report_training(case, run_of(digest, found), parts)
+        elif proved and name is not None:
+            words = f"no step of run {digest.hex()[:16]}… is proved"
+            case.unknown("training", name, words)
 
 
 def _report_training(case: Case, announced: Announced, parts: Sequence[ProvedSteps]) -> None:
     start, steps = announced.start, announced.run.transcript.steps
-    reached = 0
-    for part in parts:
-        if part.first <= reached:
-            reached = max(reached, part.last + 1)
+    reached = _reached(parts)
     if reached < steps:
         words = f"step {reached} is not proved, nor all that follow; the run has {steps} steps"
         case.unknown("training", start.name, words)
         return
+    slack = steps * tolerance_of(start.hyperparameters)
+    if slack >= TOO_MUCH:
+        words = f"its tolerance lets a weight be {slack} units off after {steps} steps: anything"
+        case.unknown("training", start.name, words)
+        return
+    parts = _strongest(parts, steps)
     weakest = min((part.worth for part in parts), key=lambda worth: worth.level)
     case.holds(
         "training",
@@ -121,10 +136,32 @@ def _report_training(case: Case, announced: Announced, parts: Sequence[ProvedSte
         weakest.level,
         weakest.told(
             f"all {steps} steps are proved, from the declared initial to the declared final state"
+            f"{_slack(start, steps)}"
         ),
         rests_on=tuple(dict.fromkeys(rest for part in parts for rest in part.rests_on(start))),
-        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        notes=(
+            f"run {announced.run.digest.hex()}",
+            *dict.fromkeys(note for part in parts for note in part.notes),
+        ),
     )
+
+
+def _reached(parts: Sequence[ProvedSteps]) -> int:
+    """Return how many steps from the first on are proved; parts are in order."""
+    reached = 0
+    for part in parts:
+        if part.first <= reached:
+            reached = max(reached, part.last + 1)
+    return reached
+
+
+def _strongest(parts: Sequence[ProvedSteps], steps: int) -> Sequence[ProvedSteps]:
+    """Return the parts of the highest level, and above, that prove all steps among them."""
+    for level in sorted({part.worth.level for part in parts}, reverse=True):
+        chosen = [part for part in parts if part.worth.level >= level]
+        if _reached(chosen) >= steps:
+            return chosen
+    return parts
 
 
 def _proved(
@@ -142,12 +179,16 @@ def _proved(
         raise VerificationError(
             f"{len(claim.proofs)} proofs of {shape.unroll} steps for {statement.steps} steps"
         )
+    proofs = read_proofs(case, claim)
     dataset = dataset_of(training_data(start), found)
-    check_width(dataset, shape.features + 1)
+    check_width(dataset, shape.features + 1, labelled=True)
     opened = _opened(case, claim, statement, run, dataset)
     notes = _sampled(opened.steps, start, run, dataset, samplings)
-    expected = [_expected(claim, part, shape, rule, opened) for part in range(len(claim.proofs))]
-    return prove(case, claim, expected), (*notes, *_slack(shape))
+    expected = [
+        _expected(part, shape, rule, opened, context)
+        for part, context in enumerate(claim.contexts())
+    ]
+    return prove(case, proofs, expected), notes
 
 
 def step_rule(start: RunStart) -> Rule:
@@ -219,8 +260,9 @@ def _chained(case: Case, run: Run, shown: Claimed, first: int, last: int) -> tup
             f"{len(shown.steps)} steps are opened; {first} to {last} are needed, neighbours too"
         )
     table = chunk_table(case, run.digest, transcript.root, transcript.chunks, transcript.steps)
+    firsts = tuple(accumulate((chunk.count for chunk in table), initial=0))
     steps = tuple(
-        transcript_step(run, table, opening, number)
+        transcript_step(run, firsts, opening, number)
         for number, opening in enumerate(shown.steps, start=first)
     )
     for before, after in pairwise(steps):
@@ -254,6 +296,8 @@ def _sampled(
     try:
         drawn = samplings.of(start, run, dataset)
     except UnavailableError as error:
+        if start.sampler == SAMPLER:
+            raise  # whoever leaves a table out must not gain by it
         return (f"whether the seed gives these batches was not checked: {error}",)
     for step in steps:
         if drawn.numbers(step.batch) != drawn.plan.batches[step.number]:
@@ -264,7 +308,7 @@ def _sampled(
 
 
 def _expected(
-    claim: Claim, part: int, shape: StepShape, rule: Rule, opened: _Opened
+    part: int, shape: StepShape, rule: Rule, opened: _Opened, context: FieldElement
 ) -> tuple[FieldElement, ...]:
     steps = opened.steps[part * shape.unroll : (part + 1) * shape.unroll]
     states = [FieldElement.decode(step.before) for step in steps]
@@ -273,10 +317,16 @@ def _expected(
         (*states, FieldElement.decode(steps[-1].after)),
         [[opened.rows[index] for index in step.batch] for step in steps],
         rule.centre,
-        claim.context(part),
+        context,
     )
 
 
-def _slack(shape: StepShape) -> tuple[str, ...]:
-    words = f"by {shape.tolerance} units of the last place a weight a step may be off the exact one"
-    return (words,) if shape.tolerance else ()
+def _slack(start: RunStart, steps: int) -> str:
+    """Return in words by how much the declared tolerance lets the steps be off their rule."""
+    tolerance = tolerance_of(start.hyperparameters)
+    if not tolerance:
+        return ""
+    return (
+        f"; each weight may be {tolerance} units of its last place off the rule in each step, and "
+        f"{steps * tolerance} after all of them"
+    )

@@ -10,6 +10,7 @@ and the last state are the declared ones.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from provenance.audit.case import Case
@@ -112,7 +113,7 @@ class _Replay:
     start: RunStart
     run: Run
     dataset: DatasetCommitment
-    steps: tuple[Chunk, ...]
+    firsts: tuple[int, ...]
     records: tuple[Chunk, ...]
     plan: Plan
     rule: Rule
@@ -181,12 +182,18 @@ def _prepare(case: Case, start: RunStart, run: Run, dataset: DatasetCommitment) 
         )
     rule = rule_of(start.optimiser, start.initial, parameters)
     tolerance = tolerance_of(parameters)
-    return _Replay(start, run, dataset, steps, records, chosen, rule, tolerance)
+    firsts = tuple(accumulate((chunk.count for chunk in steps), initial=0))
+    return _Replay(start, run, dataset, firsts, records, chosen, rule, tolerance)
 
 
 def _check_ends(replay: _Replay, initial: State, first: Opening, last: Opening) -> None:
     run = replay.run
-    if initial.commitment != run.initial or initial.weights != replay.rule.initial(run.seed):
+    # The width first: a rule may draw millions of weights, and a state of few costs nothing.
+    if (
+        initial.commitment != run.initial
+        or len(initial.weights) != replay.rule.shape(1, 1).state_width
+        or initial.weights != replay.rule.initial(run.seed)
+    ):
         raise VerificationError(
             f"the initial state is not the one that {replay.start.initial} gives"
         )
@@ -197,7 +204,7 @@ def _check_ends(replay: _Replay, initial: State, first: Opening, last: Opening) 
 
 
 def _step(replay: _Replay, opening: Opening, number: int) -> Step:
-    return transcript_step(replay.run, replay.steps, opening, number)
+    return transcript_step(replay.run, replay.firsts, opening, number)
 
 
 def record_index(table: Sequence[Chunk], number: int) -> int:

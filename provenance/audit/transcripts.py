@@ -8,7 +8,7 @@ from provenance.errors import UnavailableError, VerificationError
 from provenance.field import Digest
 from provenance.opening import Opening, opened_leaf
 from provenance.training import STEP_SCHEMA, Run, RunStart, Step
-from provenance.tree import Chunk, verify_inclusion
+from provenance.tree import verify_inclusion
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ def run_name(digest: Digest, found: Mapping[Digest, Anchored]) -> str | None:
         return None
 
 
-def transcript_step(run: Run, table: Sequence[Chunk], opening: Opening, number: int) -> Step:
+def transcript_step(run: Run, firsts: Sequence[int], opening: Opening, number: int) -> Step:
     """Return the step that is opened, once it is step `number` of the run's transcript.
 
     Args:
         run: The run statement.
-        table: The transcript's chunk table, verified.
+        firsts: The number of each chunk's first step, by the transcript's verified table.
         opening: The step's record.
         number: Which step it must be.
 
@@ -63,7 +63,7 @@ def transcript_step(run: Run, table: Sequence[Chunk], opening: Opening, number: 
     transcript = run.transcript
     verify_inclusion(leaf, opening.path, transcript.root, transcript.chunks)
     step, path = Step.of(record), opening.path
-    place = sum(chunk.count for chunk in table[: path.chunk]) + path.position
+    place = firsts[path.chunk] + path.position
     if not step.number == number == place:
         raise VerificationError(f"step {step.number} was opened where step {number} was wanted")
     return step

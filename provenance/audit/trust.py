@@ -16,8 +16,8 @@ from provenance.proof import Proof, verify_proofs, verify_public
 MAX_ARTIFACT: Final = 2**24
 """Bytes of a verifying key, settings or cut SRS: the largest so far is far below a megabyte."""
 INSECURE: Final = (
-    "but its SRS was made locally and is INSECURE: whoever made it can forge proofs, so the claim "
-    "is worth a signature"
+    "but its SRS is none that the policy accepts; one made locally is INSECURE: whoever made it "
+    "can forge proofs, so the claim is worth a signature"
 )
 
 
@@ -34,12 +34,23 @@ class Worth:
         return f"{reason}; {self.weak}" if self.weak else reason
 
 
-def prove(case: Case, claim: Claim, expected: Sequence[tuple[FieldElement, ...]]) -> Worth:
+def read_proofs(case: Case, claim: Claim) -> tuple[Proof, ...]:
+    """Return the proofs of a claim that the policy lets count; nothing costly comes before it.
+
+    Raises:
+        As `read_proof`, for the first that is not one.
+    """
+    return tuple(read_proof(case, name, claim.circuit) for name in claim.proofs)
+
+
+def prove(
+    case: Case, proofs: Sequence[Proof], expected: Sequence[tuple[FieldElement, ...]]
+) -> Worth:
     """Return what a claim is worth, once its proofs verify and are of these public values.
 
     Args:
         case: The audit.
-        claim: Whose proofs are checked, each against the values of its own part.
+        proofs: Of the claim, from `read_proofs`; each is compared with the values of its own part.
         expected: The public values of each part, computed from what is committed.
 
     Raises:
@@ -47,9 +58,8 @@ def prove(case: Case, claim: Claim, expected: Sequence[tuple[FieldElement, ...]]
         VerificationError: Another number of parts, or a proof that is not the one it must be.
         UnavailableError: Something that it takes is not here.
     """
-    if len(expected) != len(claim.proofs):
-        raise VerificationError(f"{len(claim.proofs)} proofs for {len(expected)} parts")
-    proofs = [read_proof(case, name, claim.circuit) for name in claim.proofs]
+    if len(expected) != len(proofs):
+        raise VerificationError(f"{len(proofs)} proofs for {len(expected)} parts")
     for proof, wanted in zip(proofs, expected, strict=True):
         verify_public(proof, wanted)
     verify_all(case, proofs)

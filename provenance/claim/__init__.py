@@ -13,6 +13,7 @@ carried over to another claim, nor to another place in this one:
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from provenance import canonical
@@ -101,6 +102,14 @@ class Claim:
             self.issuer, self.log, self.circuit, self.statement, part, len(self.proofs)
         )
 
+    def contexts(self) -> tuple[FieldElement, ...]:
+        """Return the contexts of all parts; the statement, however long, is written once."""
+        parts = len(self.proofs)
+        told = canonical.encode(_context_json(self, 0, parts))
+        head, tail = told.split(b'"part":0,', 1)
+        digests = (sha256(b'%b"part":%d,%b' % (head, part, tail)).digest() for part in range(parts))
+        return tuple(FieldElement(int.from_bytes(found[:31], "big")) for found in digests)
+
     @classmethod
     def parse(cls, data: bytes) -> "Claim":
         """Return the claim that `data` writes, or raise MalformedError."""
@@ -114,6 +123,18 @@ class Claim:
         )
         fields.done()
         return claim
+
+
+def _context_json(claim: "Claim", part: int, parts: int) -> JsonObject:
+    return {
+        "kind": CONTEXT_KIND,
+        "issuer": claim.issuer,
+        "log": claim.log.hex(),
+        "circuit": claim.circuit,
+        "statement": claim.statement.json,
+        "part": part,
+        "parts": parts,
+    }
 
 
 def part_context(

@@ -25,7 +25,7 @@ LIMITS: Final = {
     "rate_bits": (0, 16),
     "momentum": (0, UNIT),
     "decay": (0, UNIT),
-    "tolerance": (0, 2**13),
+    "tolerance": (0, 2**8),
 }
 HIDDEN: Final = (1, 2**10)
 OUTPUTS: Final = (2, 2**10)

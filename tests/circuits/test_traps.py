@@ -22,7 +22,7 @@ def looked_up(value: int) -> Claimed:
     return {"one": (1,), "x": (value, 3)}, [(value, 3, 1)]
 
 
-@pytest.mark.parametrize("logrows", range(11, 17))
+@pytest.mark.parametrize("logrows", range(11, 18))
 def test_ezkls_table_ends_where_ours_says(logrows: int) -> None:
     table, graph = Table.of(logrows), Graph()
     graph.publish(graph.look_up(graph.private("x", 1, 2)))
@@ -31,7 +31,7 @@ def test_ezkls_table_ends_where_ours_says(logrows: int) -> None:
     assert found == [False, False, False, True, True, False, False, False]
 
 
-@pytest.mark.parametrize("logrows", range(11, 17))
+@pytest.mark.parametrize("logrows", range(11, 18))
 def test_digits_end_at_16378_at_every_table_size(logrows: int) -> None:
     table, graph = Table.of(logrows), Graph()
     arithmetic = Arithmetic(graph, table)

@@ -11,7 +11,7 @@ from pipelines.flow.recorded import Stored, run_folder
 from pipelines.flow.workspace import Workspace
 from provenance import canonical
 from provenance.attestation import Attestation
-from provenance.audit.claimed import claimed_document
+from provenance.audit.claimed import MAX_STEPS, claimed_document
 from provenance.audit.proved_steps import check_shape, step_rule
 from provenance.claim import Claim, StepsStatement
 from provenance.errors import MalformedError
@@ -23,6 +23,8 @@ from provenance.training import STEP_SCHEMA, Run
 from storage.nodes import NodeFile
 from storage.readers.datasets import Dataset
 
+MAX_CLAIMED = MAX_STEPS - 2
+"""Steps of one claim: both neighbours are opened with them."""
 UNROLL = 4
 """Steps in one proof, if nothing else is asked for."""
 
@@ -62,6 +64,8 @@ def step_shape(
     batches = stored.batches[first : first + steps]
     if not first >= 0 or len(batches) != steps or steps < 1:
         raise MalformedError(f"{stored.start.name} has steps 0 to {len(stored.batches) - 1}")
+    if steps > MAX_CLAIMED:
+        raise MalformedError(f"{steps} steps: claim at most {MAX_CLAIMED} at once")
     if steps % unroll:
         raise MalformedError(f"{steps} steps do not come in groups of {unroll}: choose --unroll")
     if len({len(batch) for batch in batches}) != 1:

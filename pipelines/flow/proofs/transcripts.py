@@ -9,6 +9,7 @@ from pipelines.flow.proofs.features import FeatureRows
 from pipelines.flow.proofs.trained import Trained
 from pipelines.flow.recorded import run_folder
 from pipelines.flow.workspace import Workspace
+from provenance.audit.proved_steps import check_shape
 from provenance.claim import Claim, StepsStatement
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.expected.steps import StepShape, step_public
@@ -77,6 +78,8 @@ def recheck_steps(space: Workspace, run: Run, claim: Claim) -> tuple[Proof, ...]
         Proof.parse(read_bounded(proof_path(space, digest.hex()), MAX_PROOF))
         for digest in claim.proofs
     )
+    trained = Trained.of(space, run)
+    check_shape(trained.stored.start, trained.rule, StepShape.parse(claim.circuit))
     expected = _expected(space, run, claim)
     if len(expected) != len(proofs):
         raise VerificationError(f"{len(proofs)} proofs of {len(expected)} parts")
@@ -102,6 +105,8 @@ def _expected(space: Workspace, run: Run, claim: Claim) -> list[tuple[FieldEleme
     centre = Trained.of(space, run).rule.centre
     end = statement.first + statement.steps
     steps = transcript_steps(space, run)[statement.first : end]
+    if len(steps) != statement.steps or statement.steps % shape.unroll:
+        raise VerificationError(f"the claim is about {statement.steps} steps, the run has others")
     groups = [steps[n : n + shape.unroll] for n in range(0, len(steps), shape.unroll)]
     return [
         step_public(

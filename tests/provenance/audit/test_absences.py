@@ -129,10 +129,10 @@ def test_keys_that_a_proof_finds_nowhere_are_absent_and_capped(shown: World) -> 
     assert all("only declared, which caps the claim" in f.reason for f in found)
     assert [f.subject for f in found] == [
         "cells@v2[note]=Nobody",
-        f"cells@v2[note]=key {key_of('Nobody else').hex()}",
+        f"cells@v2[note]#{key_of('Nobody else').hex()}",
         "cells@v2[note]=NO ONE",
-        f"cells@v2[note]=key {key_of('None').hex()}",
-        f"cells@v2[note]=key {key_of('Nil').hex()}",
+        f"cells@v2[note]#{key_of('None').hex()}",
+        f"cells@v2[note]#{key_of('Nil').hex()}",
     ]
     notes = ["computed here" in f.notes[0] for f in found]
     assert notes == [True, False, True, False, False]

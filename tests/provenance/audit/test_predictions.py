@@ -119,7 +119,7 @@ INFERENCES: Final[dict[str, tuple[Maker, str]]] = {
             outputs=((512,),),
             lie=Lie(claim=lambda c: replace(c, circuit="inference-logistic-1x3-committed.v1")),
         ),
-        "needs its inputs committed",
+        "of circuit inference-logistic-1x3-open.v1, not inference-logistic-1x3-committed.v1",
     ),
 }
 EVALUATIONS: Final[dict[str, tuple[Maker, str]]] = {
@@ -182,7 +182,7 @@ def test_answers_and_ratings_hold_and_say_what_they_rest_on(world: World) -> Non
         assert any("(L0)" in rest for rest in found.rests_on) != is_open
         assert any("final state came from the run" in words for words in found.not_proved)
     reasons = [f.reason for f in about(verdict, "evaluation")]
-    assert set(reasons) == {"5 of 6 records' labels are predicted rightly (83.3%)"}
+    assert set(reasons) == {"5 of 6 committed labels are predicted rightly (83.3%)"}
 
 
 def test_it_is_told_whether_the_records_are_those_held_out(world: World) -> None:

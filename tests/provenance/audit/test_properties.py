@@ -133,7 +133,10 @@ def test_a_property_holds_with_its_function_to_be_read(told_truly: World) -> Non
     assert verdict.outcome is Outcome.HOLDS, bad(verdict)
     found = about(verdict, "property")
     assert {f.level for f in found} == {Level.L4}
-    names = [f"cells@v2[function {NAME[:16]}]", *[f"first-run[function {NAME[:16]}]"] * 2]
+    names = [
+        f"cells@v2[function {NAME[:16]}]",
+        *[f"first-run[{state}][function {NAME[:16]}]" for state in ("final", "initial")],
+    ]
     assert sorted(f.subject for f in found) == sorted(names)
     assert all(f"read the function: {PATH}" in f.notes for f in found)
     reasons = sorted(f.reason for f in found)

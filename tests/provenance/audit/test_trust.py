@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from provenance.audit import Case, audit, trust
-from provenance.audit.trust import prove
+from provenance.audit.trust import prove, read_proofs
 from provenance.errors import ProvenanceError, VerificationError
 from provenance.evidence import read
 from provenance.field import Digest
@@ -49,7 +49,7 @@ def test_values_for_another_number_of_parts_are_no_proof(world: World) -> None:
     [claim] = world["claims"]
     for count in (0, 2, 4):
         with pytest.raises(VerificationError, match=f"3 proofs for {count} parts"):
-            prove(case, claim, [()] * count)
+            prove(case, read_proofs(case, claim), [()] * count)
 
 
 def test_an_artifact_that_no_circuit_needs_so_large_fails(
