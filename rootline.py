@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from provenance.proof import Proof
     from provenance.schema import Schema
     from storage.home import Home
-    from storage.readers.datasets import Dataset
+    from storage.readers.datasets import Dataset, open_dataset
 
 __all__ = [
     "Home",
@@ -51,6 +51,7 @@ __all__ = [
     "Workspace",
     "audit",
     "export",
+    "open_dataset",
     "open_space",
     "prove",
     "prove_absence",
@@ -267,6 +268,7 @@ _LAZY = {
     "Schema": "provenance.schema",
     "Wanted": "pipelines.flow.bundling",
     "Workspace": "pipelines.flow.workspace",
+    "open_dataset": "storage.readers.datasets",
     "prove_absence": "pipelines.flow.proofs.absence",
     "prove_evaluation": "pipelines.flow.proofs.evaluation",
     "prove_inference": "pipelines.flow.proofs.inference",

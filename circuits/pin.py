@@ -15,6 +15,7 @@ from circuits.pinned import Pinned
 from circuits.proving.artifacts import derive_anew, local_srs
 from circuits.registry import circuit
 from provenance import canonical
+from provenance.errors import ProvenanceError
 
 
 def measured(name: str, function: bytes | None, home: Path) -> Pinned:
@@ -58,4 +59,7 @@ def _tell(stage: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ProvenanceError, OSError) as failed:
+        sys.exit(f"circuits.pin: {failed}")

@@ -134,16 +134,27 @@ def check_circuit(proof: Proof, trusted: Sequence[TrustedCircuit]) -> None:
     if not sizes.isdisjoint((None, len(proof.proof))):
         return
     if sizes:
+        known = " or ".join(sorted(map(str, sizes)))
         raise VerificationError(
-            f"a proof of {len(proof.proof)} bytes; {proof.circuit} has {sorted(map(str, sizes))}"
+            f"a proof of {len(proof.proof)} bytes; by the policy {proof.circuit} has {known}"
         )
     owners = {entry.circuit for entry in trusted if entry.verifying_key == proof.verifying_key}
     if owners and proof.circuit not in owners:
         raise VerificationError(
             f"a proof of {proof.circuit} under the key of {', '.join(sorted(owners))}"
         )
+    entries = [entry for entry in trusted if entry.circuit == proof.circuit]
+    if not entries:
+        raise UnavailableError(f"the policy names no circuit {proof.circuit}")
+    other = [
+        name
+        for name in ("settings", "verifying_key", "srs")
+        if all(getattr(entry, name) != getattr(proof, name) for entry in entries)
+    ]
+    told = " and ".join(other) or "combination of settings, verifying_key and srs"
     raise UnavailableError(
-        f"the policy names no {proof.circuit} with the proof's settings, verifying key and SRS"
+        f"the policy's {proof.circuit} has another {told} than the proof: derive it under the "
+        "proof's SRS"
     )
 
 

@@ -68,14 +68,24 @@ def derive(
     srs: Annotated[
         Path | None, typer.Option(help="The SRS file to use; else this home's own, INSECURE.")
     ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Take an SRS that is not of the ceremony.")
+    ] = False,
     function: Function = None,
     json: AsJson = False,
 ) -> None:
     """Make a circuit's verifying key anew from source; print what a policy says of the circuit.
 
     Works without a home. Compare it with an entry of your policy, or paste it into `circuits`.
+    A key belongs to an SRS: to compare with a proof made under an issuer's own one, take his file
+    (HOME/circuits/srs/insecure-…) with --insecure; whoever made it can forge proofs.
     """
-    from circuits.proving.artifacts import ceremony_srs, derive_anew, local_srs
+    from circuits.proving.artifacts import (
+        adopt_srs,
+        ceremony_srs,
+        derive_anew,
+        local_srs,
+    )
     from circuits.proving.costs import estimate
     from circuits.proving.machine import cores
     from circuits.registry import circuit
@@ -88,10 +98,13 @@ def derive(
             home = open_space(quiet=True).home.path
         except UnavailableError:
             home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rootline-")))
-        used = ceremony_srs(home, srs) if srs else local_srs(home, found.logrows)
+        if srs is None:
+            used = local_srs(home, found.logrows)
+        else:
+            used = adopt_srs(home, srs.read_bytes()) if insecure else ceremony_srs(home, srs)
         derived = derive_anew(found, used, home)
     if used.insecure:
-        sys.stderr.write("the SRS is INSECURE: made on this machine, for demo and tests\n")
+        sys.stderr.write("the SRS is INSECURE: whoever made it can forge proofs under these keys\n")
     say(derived.json, as_json=json)
 
 

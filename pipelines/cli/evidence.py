@@ -51,7 +51,10 @@ def export(
     files: FilesOf = None,
     opened: Opened = None,
     run: Annotated[
-        list[str] | None, typer.Option(help="Open a run's challenged steps; needs --files.")
+        list[str] | None,
+        typer.Option(
+            help="Show a run's challenged steps, records and weights IN THE CLEAR; needs --files."
+        ),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="How many steps of each run.")] = 5,
     exclusion: Annotated[
@@ -102,7 +105,7 @@ def export(
         "written": str(output),
         "bytes": len(data),
         "members": len(made.members),
-        "records in the clear": len(wanted.records),
+        "records in the clear": len(made.shown),
     }
     if waits := len(waiting(space)):
         document["not posted yet"] = f"{waits} statements: `rootline publish`, then export again"

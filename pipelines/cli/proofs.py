@@ -147,7 +147,9 @@ def _plain_exclusion(
 
 
 def verify(
-    file: Annotated[Path, typer.Argument(help="An opening, index proof, or membership proof.")],
+    file: Annotated[
+        Path, typer.Argument(help="An opening, an index proof, or a zero-knowledge proof.")
+    ],
     about: Annotated[
         list[Path] | None, typer.Option(help="Envelope of a commitment or claim it is about.")
     ] = None,

@@ -199,7 +199,11 @@ def _claim(claim: Claim, known: Known) -> Shown:
         "proofs": len(claim.proofs),
         "found": [f"{item.claim} {item.subject} [{item.level}]: {item.reason}" for item in found],
         "rests on": [
-            *dict.fromkeys(rest for item in found for rest in item.rests_on),
+            *dict.fromkeys(
+                rest.removesuffix("" if known.circuits is not None else ", named by the policy")
+                for item in found
+                for rest in item.rests_on
+            ),
             known.basis,
             *(() if known.circuits is not None else (OWN_CIRCUITS,)),
         ],

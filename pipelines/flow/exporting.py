@@ -57,6 +57,8 @@ class Bundle:
 
     space: Workspace
     members: dict[str, bytes] = field(default_factory=dict)
+    shown: set[tuple[str, int]] = field(default_factory=set)
+    """Records in the clear, by dataset and running number."""
 
     def add_log(self, checkpoints: Iterable[bytes] = ()) -> None:
         """Add the whole log: headers, entries, receipts, attestations, checkpoints."""
@@ -92,6 +94,7 @@ class Bundle:
 
     def add_records(self, version: Version, dataset: Dataset, numbers: Sequence[int]) -> None:
         """Add records in the clear, by their running numbers."""
+        self.shown |= {(version.commitment.label, number) for number in numbers}
         for opening in open_records(self.space, version, dataset, numbers):
             self._named("openings", opened_document(version.commitment.digest, opening))
 
@@ -183,10 +186,14 @@ class Bundle:
             self.members[f"circuits/{artifact.hex()}.bin"] = content
 
     def add_steps(self, run: Run, version: Version, dataset: Dataset, samples: int) -> None:
-        """Add the challenged steps of a run, opened with their neighbours, states and records."""
+        """Add the challenged steps of a run, opened with their neighbours, states and records.
+
+        All of it is in the clear: weights around each step, and the records of its batch.
+        """
         block = self.space.verifier.signed_block(self.space.ledger.header(run.challenge_height))
         drawn = challenge(block.hash, run.digest, run.transcript.steps, samples)
-        document = _steps(self.space, run, version, dataset, drawn)
+        document, rows = _steps(self.space, run, version, dataset, drawn)
+        self.shown |= {(version.commitment.label, number) for number in rows}
         self._document("steps", run.digest.hex(), document)
         folder = run_folder(self.space, run.start)
         self.add_table(run.digest, NodeFile.find(folder, run.transcript.root))
@@ -221,7 +228,8 @@ def named_by(statement: ClaimStatement) -> tuple[Digest, ...]:
 
 def _steps(
     space: Workspace, run: Run, version: Version, dataset: Dataset, drawn: Sequence[int]
-) -> JsonObject:
+) -> tuple[JsonObject, set[int]]:
+    """Return the member that opens steps, and which records it shows in the clear."""
     stored = stored_run(space, run.start)
     nodes = NodeFile.find(run_folder(space, run.start), run.transcript.root)
     steps = stored.steps(chunk_table(space, version))
@@ -241,7 +249,7 @@ def _steps(
         for n in drawn
     ]
     first, last = opened[0], opened[len(steps) - 1]
-    return steps_document(run.digest, stored.states[0], first, last, samples)
+    return steps_document(run.digest, stored.states[0], first, last, samples), wanted
 
 
 def _around(drawn: Sequence[int], steps: int) -> set[int]:

@@ -129,7 +129,10 @@ def _report_steps(
             f"block {block.height}, proposed by {block.proposer.hex()}, as the source of the draw",
             *_operator(log),
         ),
-        notes=(f"rules {item.start.sampler}, {item.start.optimiser}, {item.start.initial}",),
+        notes=(
+            f"rules {item.start.sampler}, {item.start.optimiser}, {item.start.initial}",
+            "records and weights of these steps are in the clear to whoever holds this bundle",
+        ),
     )
 
 

@@ -117,7 +117,7 @@ def test_a_proof_counts_only_if_it_is_all_that_one_entry_says() -> None:
         mixed = (trusted(**{name: word("another")}), trusted(circuit="other.v1"))
         with pytest.raises((UnavailableError, VerificationError)):
             check_circuit(PROOF, mixed)
-    with pytest.raises(UnavailableError, match="names no membership-22"):
+    with pytest.raises(UnavailableError, match="names no circuit membership-22"):
         check_circuit(PROOF, ())
 
 

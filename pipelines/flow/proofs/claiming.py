@@ -141,7 +141,7 @@ def _proved(
 
     graph, crew = circuit.graph(), space.crew
     requests = [Request(circuit, solve(graph, private, circuit.most)) for private in chosen]
-    title = f"{circuit.name}: {len(requests)} proofs"
+    title = f"{circuit.name:.40}: {len(requests)} proofs"
     with ExitStack() as stack, space.progress.stage(title, len(requests)) as bar:
         hands = stack.enter_context(crew.hired()) if crew.kind == "ray" else None
         found = prove_all(

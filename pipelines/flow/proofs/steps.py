@@ -64,6 +64,11 @@ def step_shape(
     batches = stored.batches[first : first + steps]
     if not first >= 0 or len(batches) != steps or steps < 1:
         raise MalformedError(f"{stored.start.name} has steps 0 to {len(stored.batches) - 1}")
+    if not stored.features:
+        raise MalformedError(
+            f"{stored.start.name}: its transcript holds no feature commitments, so no audit could "
+            "check its steps: record a run with dataset= to prove them"
+        )
     if steps > MAX_CLAIMED:
         raise MalformedError(f"{steps} steps: claim at most {MAX_CLAIMED} at once")
     if steps % unroll:
