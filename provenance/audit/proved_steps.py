@@ -128,7 +128,7 @@ def _report_training(case: Case, announced: Announced, parts: Sequence[ProvedSte
         words = f"its tolerance lets a weight be {slack} units off after {steps} steps: anything"
         case.unknown("training", start.name, words)
         return
-    parts = _strongest(parts, steps)
+    parts = strongest(parts, steps)
     weakest = min((part.worth for part in parts), key=lambda worth: worth.level)
     case.holds(
         "training",
@@ -155,7 +155,7 @@ def _reached(parts: Sequence[ProvedSteps]) -> int:
     return reached
 
 
-def _strongest(parts: Sequence[ProvedSteps], steps: int) -> Sequence[ProvedSteps]:
+def strongest(parts: Sequence[ProvedSteps], steps: int) -> Sequence[ProvedSteps]:
     """Return the parts of the highest level, and above, that prove all steps among them."""
     for level in sorted({part.worth.level for part in parts}, reverse=True):
         chosen = [part for part in parts if part.worth.level >= level]

@@ -188,3 +188,9 @@ def test_the_vectors_hold_every_type_of_statement() -> None:
     assert set(types) == {"absence", "steps", "property", "inference", "evaluation"}
     names = list(chain(VECTORS["honest"], VECTORS["refused"]))
     assert len({case["name"] for case in names}) == len(names)
+
+
+@pytest.mark.parametrize("claim", [*CLAIMS.values()], ids=[*CLAIMS])
+def test_all_contexts_at_once_are_those_of_each_part(claim: Claim) -> None:
+    parts = range(len(claim.proofs))
+    assert claim.contexts() == tuple(claim.context(part) for part in parts)

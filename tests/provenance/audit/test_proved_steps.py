@@ -9,13 +9,24 @@ import pytest
 
 from provenance import canonical
 from provenance.attestation import verify
-from provenance.audit import audit
+from provenance.audit import Case, audit
+from provenance.audit.claimed import check_width
+from provenance.audit.datasets import anchored
+from provenance.audit.ledger import published
+from provenance.audit.proved_steps import (
+    ProvedSteps,
+    check_training,
+    step_rule,
+    strongest,
+)
+from provenance.audit.trust import Worth
 from provenance.claim import Claim, StepsStatement
 from provenance.errors import VerificationError
+from provenance.evidence import read
 from provenance.expected.steps import centre_commitment
 from provenance.field import ORDER, Digest, FieldElement
 from provenance.findings import Level, Outcome
-from provenance.training import STEP_SCHEMA, Step
+from provenance.training import STEP_SCHEMA, RunStart, Step
 from tests.provenance.audit.test_runs import finding
 from tests.provenance.claimed import (
     COUNT,
@@ -528,3 +539,61 @@ def test_every_public_value_is_compared() -> None:
     world = claim_world(*(steps(0, 2, lie=changed(place)) for place in range(13)))
     reasons = " ".join(f.reason for f in about(world.audit(), "proved-steps", Outcome.FAILS))
     assert all(f"public value {place} of" in reasons for place in range(13))
+
+
+RUN: Final = Digest(bytes(32))
+
+
+def declaring(**values: int) -> Callable[[RunStart], RunStart]:
+    """Return what declares more hyperparameters."""
+    return lambda start: replace(start, hyperparameters={**start.hyperparameters, **values})
+
+
+@pytest.mark.parametrize("tolerance", [1, 200])
+def test_a_tolerance_adds_up_and_too_much_of_it_is_no_training(tolerance: int) -> None:
+    def lenient(world: World) -> Claim:
+        shape = step_rule(world["start"]).shape(4, 2, tolerance)
+        return steps(0, 6, circuit=shape.name)(world)
+
+    world = claim_world(
+        lenient, start=declaring(tolerance=tolerance), steps=lambda made: with_features(made[:6])
+    )
+    verdict = world.audit()
+    [proved], [training] = about(verdict, "proved-steps"), about(verdict, "training")
+    assert f"may be {tolerance} units" in proved.reason
+    assert f"{6 * tolerance} after all of them" in proved.reason
+    assert training.outcome is (Outcome.HOLDS if tolerance == 1 else Outcome.UNKNOWN)
+
+
+def test_a_run_of_which_nothing_is_proved_is_said_to_be_so_beside_another(whole: World) -> None:
+    case = Case(read(whole.seal()), whole.policy, VERIFIERS, whole.now)
+    found = anchored(case, published(case))
+    other = ProvedSteps(RUN, 0, 5, Worth(Level.L4, "", ()), ())
+    check_training(case, found, [other])
+    [training] = [item for item in case.findings if item.claim == "training"]
+    assert training.outcome is Outcome.UNKNOWN
+    assert f"no step of run {whole['run'].digest.hex()[:16]}" in training.reason
+
+
+def test_weaker_proofs_of_steps_that_stronger_ones_prove_too_take_nothing_away() -> None:
+    def part(first: int, last: int, level: Level) -> ProvedSteps:
+        return ProvedSteps(RUN, first, last, Worth(level, "", ()), ())
+
+    strong, weak = part(0, 5, Level.L4), part(2, 3, Level.L1)
+    assert list(strongest([strong, weak], 6)) == [strong]
+    assert list(strongest([part(0, 2, Level.L4), weak], 4)) == [part(0, 2, Level.L4), weak]
+
+
+@pytest.mark.parametrize(("labelled", "words"), [(True, "no label"), (False, "a label")])
+def test_what_a_circuit_takes_for_a_label_must_be_one(
+    whole: World,
+    labelled: bool,  # noqa: FBT001
+    words: str,
+) -> None:
+    dataset = whole["v2"]
+    spec = dataset.features
+    assert spec is not None
+    changed = replace(spec, fields=spec.all, label=None) if labelled else spec
+    with pytest.raises(VerificationError, match=words):
+        check_width(replace(dataset, features=changed), len(spec.all), labelled=labelled)
+    check_width(dataset, len(spec.all), labelled=True)
