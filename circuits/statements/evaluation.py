@@ -11,12 +11,12 @@ from typing import Final
 
 import numpy as np
 
+from circuits.comparison import is_zero, positive
 from circuits.graph import Graph, Matrix
 from circuits.integers import Arithmetic, Integers, signed
 from circuits.sizing import smallest
 from circuits.solve import Chosen
 from circuits.spec import Circuit
-from circuits.statements.comparison import is_zero, positive
 from circuits.statements.inference import CENTRE, answers, inference_values, opened_weights
 from circuits.statements.opened import (
     CONTEXT,

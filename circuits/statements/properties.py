@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from circuits.functions import elementwise, rearranging
+from circuits.functions.function import RECORDS, Function, read
+from circuits.functions.translation import translate
 from circuits.graph import Graph
 from circuits.integers import Arithmetic
 from circuits.sizing import smallest
 from circuits.solve import Chosen
 from circuits.spec import Circuit
-from circuits.statements import elementwise, rearranging
-from circuits.statements.function import RECORDS, Function, read
 from circuits.statements.opened import (
     CONTEXT,
     STATE,
@@ -26,7 +27,6 @@ from circuits.statements.opened import (
     opened_state,
     signed_values,
 )
-from circuits.statements.translation import translate
 from circuits.table import Table
 from provenance.errors import MalformedError
 from provenance.expected.functions import PropertyShape

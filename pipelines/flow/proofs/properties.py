@@ -58,7 +58,7 @@ def prove_property(
         UnavailableError: No features are committed to, or the prover is not installed, or ran out
             of time, memory or disk.
     """
-    from circuits.statements.function import RECORDS, read
+    from circuits.functions.function import RECORDS, read
 
     found = read(function)
     count, width = found.shape
@@ -102,7 +102,7 @@ def prove_state_property(
         UnavailableError: The run has no states that a circuit opens, or the prover is not
             installed, or ran out of time, memory or disk.
     """
-    from circuits.statements.function import STATE, read
+    from circuits.functions.function import STATE, read
 
     about, found, stored = RunState(run.digest, state), read(function), stored_of(space, run)
     if found.input != STATE:
@@ -124,9 +124,9 @@ def _claim(
     how: Proving,
     member: Opened | None = None,
 ) -> tuple[Attestation, tuple[Proof, ...]]:
+    from circuits.functions.function import read
+    from circuits.functions.values import function_values
     from circuits.registry import circuit
-    from circuits.statements.function import read
-    from circuits.statements.function_values import function_values
     from circuits.statements.properties import property_chosen, property_shape
 
     function = read(data)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from circuits.functions import examples
+from circuits.functions.function import Function, read
 from circuits.graph import Graph
 from circuits.solve import Chosen, Solved, solve
-from circuits.statements import examples
-from circuits.statements.function import Function, read
 from circuits.statements.properties import property_chosen, property_graph, property_shape
 from circuits.table import Table
 from provenance.expected.functions import PropertyShape, property_public

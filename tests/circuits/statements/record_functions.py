@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from circuits.evaluate import public_values
-from circuits.statements.function_values import function_values
+from circuits.functions.values import function_values
 from tests.circuits.statements import judged as models
 from tests.circuits.statements import questions
 from tests.circuits.statements.judged import EVALUATIONS, INFERENCES, Judged

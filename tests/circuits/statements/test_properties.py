@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 
 from circuits.evaluate import evaluate, public_values
+from circuits.functions.function import read
+from circuits.functions.values import function_values
 from circuits.registry import circuit
-from circuits.statements.function import read
-from circuits.statements.function_values import function_values
 from circuits.statements.properties import property_shape
 from provenance.errors import MalformedError
 from tests.circuits.statements.questions import EXAMPLES, ROWS, TABLE, WEIGHTS, question

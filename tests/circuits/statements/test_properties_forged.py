@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from circuits.evaluate import public_values
+from circuits.functions.values import function_values
 from circuits.graph import ONE
-from circuits.statements.function_values import function_values
 from provenance.errors import VerificationError
 from provenance.features import OFFSET
 from provenance.field import ORDER, FieldElement

@@ -23,8 +23,8 @@ from tests.pipelines.flow.test_recording import PARAMETERS
 
 pytest.importorskip("onnx")
 
+from circuits.functions.examples import mean_of_field, sum_of_squares
 from circuits.registry import circuit
-from circuits.statements.examples import mean_of_field, sum_of_squares
 
 NAMED = ("--name", "rows", "--version", "v1", "--features", "features.json")
 

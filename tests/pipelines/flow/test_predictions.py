@@ -36,7 +36,7 @@ from tests.pipelines.flow.test_recording import PARAMETERS, external
 
 pytest.importorskip("onnx")
 
-from circuits.statements.examples import mean_of_field, sum_of_squares
+from circuits.functions.examples import mean_of_field, sum_of_squares
 
 Add = Callable[[str, int], Version]
 MODEL = Logistic.of(PARAMETERS)

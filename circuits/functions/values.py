@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from circuits.statements.function import Entries, Function, integers
+from circuits.functions.function import Entries, Function, integers
 from provenance.errors import MalformedError
 from provenance.replay import rounded
 

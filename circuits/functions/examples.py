@@ -11,8 +11,8 @@ short.
 from collections.abc import Sequence
 from typing import Any, Final
 
+from circuits.functions.function import RECORDS, STATE
 from circuits.graph import IR_VERSION, NO_ONNX, OPSET
-from circuits.statements.function import RECORDS, STATE
 from provenance.errors import UnavailableError
 
 VALUE: Final = "value"

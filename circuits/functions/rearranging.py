@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from circuits.functions.function import Operation, integers
+from circuits.functions.translation import Meaning, Translation, Value, matrix
 from circuits.integers import Arithmetic, Integers
-from circuits.statements.function import Operation, integers
-from circuits.statements.translation import Meaning, Translation, Value, matrix
 
 
 def concat(translation: Translation, operation: Operation) -> Value:

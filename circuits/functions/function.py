@@ -6,7 +6,7 @@
 
 A function takes one matrix of integers, `records` (rows, fields) or `state` (1, weights), and gives
 one row of integers (1, n). Here its nodes become plain values: names, attributes, constants. What
-they mean is said twice: by translation.py for the circuit, and by function_values.py, plainly.
+they mean is said twice: by translation.py for the circuit, and by values.py, plainly.
 Only what both know how to read passes; anything else is refused with the name of its node.
 """
 

@@ -6,10 +6,10 @@ Everything is an exact integer. `Div` and `ReduceMean` give the nearest integer,
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from circuits.comparison import is_zero, magnitude, positive, rectified
+from circuits.functions.function import TYPES, Operation, integers
+from circuits.functions.translation import Meaning, Translation, Value, matrix
 from circuits.integers import Arithmetic, Integers
-from circuits.statements.comparison import is_zero, magnitude, positive, rectified
-from circuits.statements.function import TYPES, Operation, integers
-from circuits.statements.translation import Meaning, Translation, Value, matrix
 
 _BOOL: Final = 9
 Pairwise = Callable[[Arithmetic, Integers, Integers], Integers]

@@ -13,8 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from circuits.functions.function import Entries, Function, Operation
 from circuits.integers import Arithmetic, Integers
-from circuits.statements.function import Entries, Function, Operation
 from provenance.errors import MalformedError
 
 LIMIT: Final = 2**125

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
+from circuits.functions.function import MAX_BYTES, MAX_OPERATIONS, read
+from circuits.functions.values import function_values
 from circuits.solve import solve
-from circuits.statements.function import MAX_BYTES, MAX_OPERATIONS, read
-from circuits.statements.function_values import function_values
 from circuits.statements.properties import property_chosen, property_graph
 from circuits.table import Table
 from provenance.errors import MalformedError
