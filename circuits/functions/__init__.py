@@ -1,1 +1,1 @@
-"""Functions of a user's own: ONNX graphs, read strictly, said in a circuit and once more in plain Python."""
+"""Functions of a user's own: ONNX graphs, read strictly, said in a circuit and in plain Python."""
