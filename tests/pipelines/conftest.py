@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +17,15 @@ from pipelines.watching import Watched, watch
 from storage.home import Home
 
 IDENTITY = ("-c", "user.name=Tests", "-c", "user.email=tests@invalid")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _same_environment() -> Iterator[None]:
+    """Put the environment back after a file's tests: a home that is opened changes it."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture
