@@ -211,32 +211,6 @@ class Arithmetic:
         reach = 2 * slack * divisor
         self.between(rest, -divisor - reach, divisor - 1 + reach)
 
-    def split(self, value: Integers) -> tuple[Integers, Integers, Integers]:
-        """Return max(0, value), whether value > 0 as 0 or 1, and max(0, -value)."""
-        shape = value.shape
-        positive = self.graph.hint(
-            shape, lambda v: _each(v, lambda n: int(signed(n) > 0)), value.tensor
-        )
-        bit = self.bits(positive)
-        below = self.graph.hint(
-            shape, lambda v: _each(v, lambda n: max(0, -signed(n))), value.tensor
-        )
-        negative = self.free(shape, max(0, -value.low), below)
-        above = self.add(value, negative)
-        # Where the bit is 1 the value is at least 1; where it is 0 nothing may be left above.
-        rest = self.natural(self.subtract(above, bit), max(0, value.high))
-        above = Integers(above.tensor, 0, rest.high + 1)
-        self.zero(self.multiply(above, self.subtract(self.number(1, shape), bit)))
-        self.zero(self.multiply(negative, bit))
-        return Integers(above.tensor, 0, max(0, value.high)), bit, negative
-
-    def clamp(self, value: Integers, low: int, high: int) -> Integers:
-        """Return max(low, min(high, value))."""
-        above, _, _ = self.split(self.move(value, -low))
-        over, _, _ = self.split(self.move(above, low - high))
-        found = self.subtract(self.move(above, low), over)
-        return Integers(found.tensor, low, high)
-
     def bits(self, value: Tensor) -> Integers:
         """Return private values as bits."""
         found = self.natural(Integers(value, 0, self.table.base - 1))

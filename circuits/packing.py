@@ -35,12 +35,3 @@ def packed(graph: Graph, digits: Integers, *, state: bool = False) -> Tensor:
     pairs = graph.reshape(halves, rows * elements, 2)
     lift = graph.constants([[1], [2 ** (WIDTH * HALF)]])
     return graph.reshape(graph.apply(pairs, lift), rows, elements)
-
-
-def commit_rows(graph: Graph, elements: Tensor, salts: Tensor) -> None:
-    """Make public the commitment to each row: the hash of its elements and its salt (rows, 1)."""
-    rows, width = elements.shape[0], elements.shape[1] + 1
-    # Without the true reshape the front end would repeat the packing for every row.
-    flat = graph.reshape(graph.join(elements, salts), 1, rows * width)
-    for row in range(rows):
-        graph.commit(graph.lanes(flat, row * width, (row + 1) * width))

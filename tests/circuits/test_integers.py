@@ -56,29 +56,6 @@ def test_division_is_to_the_nearest_with_halves_upwards(values: list[int], divis
 
 @given(fours)
 @settings(max_examples=50, deadline=None)
-def test_split_gives_both_parts_and_a_bit_for_above_zero(values: list[int]) -> None:
-    def split(arithmetic: Arithmetic, x: Integers) -> Integers:
-        return arithmetic.join(*arithmetic.split(x))
-
-    *found, zero = reached(split, *values)
-    table = np.array(found).reshape(2, 3, 2)
-    flat = [table[:, part].ravel().tolist() for part in range(3)]
-    assert flat[0] == [max(0, value) for value in values]
-    assert flat[1] == [int(value > 0) for value in values]
-    assert flat[2] == [max(0, -value) for value in values]
-    assert zero == 0
-
-
-@given(fours, st.integers(-500, 0), st.integers(0, 500))
-@settings(max_examples=50, deadline=None)
-def test_clamp_is_pythons(values: list[int], low: int, high: int) -> None:
-    *found, zero = reached(lambda a, x: a.clamp(x, low, high), *values)
-    assert found == [max(low, min(high, value)) for value in values]
-    assert zero == 0
-
-
-@given(fours)
-@settings(max_examples=50, deadline=None)
 def test_sums_and_products_are_those_of_matrices(values: list[int]) -> None:
     x = np.array(values, object).reshape(2, 2)
 
@@ -156,23 +133,6 @@ def forged(build: Build, value: int, moved: dict[str, int]) -> int:
 def test_another_quotient_is_refused_by_a_lookup(by: int) -> None:
     with pytest.raises(VerificationError, match="outside the table"):
         forged(lambda a, x: a.divide(x, 10), 1234, {"hint_2": by})
-
-
-SPLIT = {"bit": "hint_2", "below": "hint_3"}
-
-
-@pytest.mark.parametrize("value", [-7, 0, 7])
-def test_a_false_bit_shows_or_has_no_proof(value: int) -> None:
-    flip = 1 if value <= 0 else -1
-    try:
-        assert forged(lambda a, x: a.split(x)[0], value, {SPLIT["bit"]: flip}) != 0
-    except VerificationError as error:
-        assert "outside the table" in str(error)  # noqa: PT017  # either way it is refused
-
-
-@pytest.mark.parametrize("value", [-7, 0, 7])
-def test_both_parts_made_larger_show(value: int) -> None:
-    assert forged(lambda a, x: a.split(x)[0], value, {SPLIT["below"]: 3}) != 0
 
 
 def test_bits_other_than_0_and_1_show() -> None:

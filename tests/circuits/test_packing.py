@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from circuits.evaluate import public_values
 from circuits.graph import Graph
 from circuits.integers import Arithmetic
-from circuits.packing import commit_rows, packed
+from circuits.packing import packed
 from circuits.solve import solve
 from circuits.table import LEAST, Table
 from provenance.features import MOST, OFFSET, feature_commitment, state_commitment
@@ -25,7 +25,10 @@ def matrices(draw: st.DrawFn) -> list[list[int]]:
 def committed(rows: list[list[int]], salts: list[int], *, state: bool) -> tuple[FieldElement, ...]:
     graph = Graph()
     looked = Arithmetic(graph, TABLE).digits(graph.private("rows", len(rows), len(rows[0])))
-    commit_rows(graph, packed(graph, looked, state=state), graph.private("salts", len(rows), 1))
+    elements = packed(graph, looked, state=state)
+    salt = graph.private("salts", len(rows), 1)
+    for row in range(len(rows)):
+        graph.commit(graph.rows(elements, row, row + 1), graph.rows(salt, row, row + 1))
     flat = [digit for row in rows for digit in row]
     return public_values(
         solve(graph, {"rows": flat, "salts": salts}, TABLE.most).outputs, hashed=True

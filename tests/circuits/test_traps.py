@@ -7,8 +7,9 @@ import pytest
 
 from circuits.graph import Graph, Tensor
 from circuits.integers import Arithmetic
-from circuits.packing import commit_rows, packed
+from circuits.packing import packed
 from circuits.solve import solve
+from circuits.statements.models import relu
 from circuits.table import LEAST, Table
 from provenance.features import MOST
 from provenance.field import ORDER
@@ -49,7 +50,7 @@ def test_digits_that_borrow_from_each_other_are_refused() -> None:
     table, graph = Table.of(14), Graph()
     arithmetic = Arithmetic(graph, table)
     digits = arithmetic.digits(graph.private("x", 1, 3))
-    commit_rows(graph, packed(graph, digits), graph.private("salt", 1, 1))
+    graph.commit(packed(graph, digits), graph.private("salt", 1, 1))
     graph.commit(arithmetic.nothing(), graph.one)
     honest = solve(graph, {"x": (5, 6, 7), "salt": (9,)}, table.most)
     borrowed = {**honest.witness, "x": (5 + 2**14, 5, 7)}
@@ -71,10 +72,9 @@ def test_what_hints_and_digits_lead_to_is_what_ezkl_computes() -> None:
     table, graph = Table.of(13), Graph()
     arithmetic = Arithmetic(graph, table)
     x = arithmetic.move(arithmetic.digits(graph.private("x", 2, 3)), -8192)
-    above, bit, below = arithmetic.split(x)
     quotient = arithmetic.divide(arithmetic.multiply(x, x), 77)
-    clamped = arithmetic.clamp(x, -100, 100)
-    shown: list[Tensor] = [part.tensor for part in (above, bit, below, quotient, clamped)]
+    passed, active = relu(arithmetic, x, 2)
+    shown: list[Tensor] = [part.tensor for part in (passed, active, quotient)]
     graph.publish(*shown, arithmetic.nothing())
     values = (3, 8192, 16370, 8191, 8193, 9000)
     honest = solve(graph, {"x": values}, table.most)
