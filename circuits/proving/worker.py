@@ -177,7 +177,8 @@ def _child(folder: Path, limits: Limits, errors: IO[bytes]) -> "subprocess.Popen
         "RAYON_NUM_THREADS": str(limits.threads),
     }
     return subprocess.Popen(  # noqa: S603  # this interpreter, on this project's own module
-        [sys.executable, "-P", "-m", ENTRY],
+        # -B: Python keeps half a module where a disk is full, and every later process reads that.
+        [sys.executable, "-B", "-P", "-m", ENTRY],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,

@@ -24,6 +24,7 @@ OF_1_AND_2 = "785320012077606287868479836409507245881502937609273200924941492632
 NO_ROOM = """
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+import sys; sys.dont_write_bytecode = True  # Python would keep half a module
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 """
 

@@ -111,6 +111,7 @@ import resource, sys
 from pathlib import Path
 from provenance.errors import UnavailableError
 from storage.atomic import create_atomic, new_folder, write_atomic
+import sys; sys.dont_write_bytecode = True  # Python would keep half a module
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 path = Path(sys.argv[1])
 try:

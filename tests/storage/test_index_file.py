@@ -183,6 +183,7 @@ from provenance.errors import UnavailableError
 from provenance.leaf import DatasetKey
 from storage.index_builder import IndexBuilder
 size, run = int(sys.argv[2]), int(sys.argv[3])
+import sys; sys.dont_write_bytecode = True  # Python would keep half a module
 resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 keys = np.random.default_rng(1).integers(0, 256, (400, 31), dtype=np.uint8)
 try:

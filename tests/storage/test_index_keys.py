@@ -121,6 +121,7 @@ from pathlib import Path
 import numpy as np
 from provenance.errors import UnavailableError
 from storage.index_keys import KeySorter
+import sys; sys.dont_write_bytecode = True  # Python would keep half a module
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 keys = np.random.default_rng(1).integers(0, 256, (10_000, 31), dtype=np.uint8)
 try:

@@ -113,6 +113,7 @@ from provenance.errors import UnavailableError
 from provenance.field import FieldElement
 from provenance.tree import Chunk
 from storage.nodes import write_nodes
+import sys; sys.dont_write_bytecode = True  # Python would keep half a module
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 chunk = LeafChunk(Chunk(FieldElement(1), 2**14), np.ones((2**14, 4), np.uint64))
 try:

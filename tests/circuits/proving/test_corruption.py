@@ -105,7 +105,8 @@ def run_limited(folder: Path, limit: str, home: Path) -> "subprocess.CompletedPr
     return subprocess.run(
         [sys.executable, "-c", script, str(home)],
         cwd=worker.SOURCE,
-        env={"TMPDIR": str(folder), "PATH": "/usr/bin:/bin"},
+        # Python would keep half a compiled module where files are bounded.
+        env={"TMPDIR": str(folder), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -102,6 +102,7 @@ def limited(folder: Path, size: int, *words: str) -> "subprocess.CompletedProces
     code = (
         "import resource, signal, sys\n"
         "from pipelines.cli.app import app\n"
+        "sys.dont_write_bytecode = True\n"  # Python would keep half a module
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, resource.RLIM_INFINITY))\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "app()"

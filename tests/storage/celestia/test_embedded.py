@@ -195,6 +195,7 @@ import resource, signal
 from provenance.errors import UnavailableError
 ledger = open_ledger(Path(sys.argv[1]))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+import sys; sys.dont_write_bytecode = True  # Python would keep half a module
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 try:
     ledger.submit([blob(1, 100_000)])
