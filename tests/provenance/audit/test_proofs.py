@@ -180,8 +180,12 @@ def test_a_proof_that_no_claim_names_fails(honest: World) -> None:
 
 def test_a_circuit_that_no_entry_of_the_policy_names_whole_is_unknown(honest: World) -> None:
     entry = trusted(CIRCUIT)
-    for name in ("verifying_key", "settings", "srs"):
-        other = replace(entry, **{name: OTHER})
+    others = {
+        "verifying_key": replace(entry, verifying_key=OTHER),
+        "settings": replace(entry, settings=OTHER),
+        "srs": replace(entry, srs=OTHER),
+    }
+    for name, other in others.items():
         verdict = honest.audit(replace(honest.policy, circuits=(other,)))
         assert finding(verdict, "membership", f"has another {name} than", Outcome.UNKNOWN)
 
