@@ -26,7 +26,11 @@ MAX_HEIGHT: Final = 2**53 - 1
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one verified block header says; times are nanoseconds since 1970, UTC."""
+    """What one verified block header says; times are nanoseconds since 1970, UTC.
+
+    `power` holds each validator's key and voting power, `signers` the keys whose votes for this
+    block were verified; both are empty where only a plain header was read.
+    """
 
     chain: str
     height: int
@@ -37,6 +41,8 @@ class Block:
     validators: Digest
     next_validators: Digest
     proposer: bytes
+    power: tuple[tuple[bytes, int], ...] = ()
+    signers: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,10 @@ from storage.celestia.square import availability, lay_out
 FIRST_TIME: Final = 1_700_000_000 * 10**9
 
 
+class OutcomeUnknownError(UnavailableError):
+    """A submission may have been taken, or may still be: look for it before posting again."""
+
+
 class Ledger(Protocol):
     """Takes blobs, keeps them in blocks, and proves it.
 
@@ -41,22 +45,54 @@ class Ledger(Protocol):
         """The chain id."""
         ...
 
+    @property
+    def first(self) -> int:
+        """The lowest height that can be asked for: 1, or the block that a home's log starts at."""
+        ...
+
+    @property
+    def margin(self) -> int:
+        """Blocks from the head within which a submission that begins now surely lands."""
+        ...
+
+    @property
+    def patience(self) -> int:
+        """Blocks for which a submission whose answer was lost may still land; 0: it never does."""
+        ...
+
     def head(self) -> int:
         """Return the height of the newest block."""
+        ...
+
+    def reach(self, height: int) -> None:
+        """Return once there is a block `height`; a self-hosted ledger makes it."""
         ...
 
     def submit(self, blobs: Sequence[Blob]) -> int:
         """Return the height of the one block that holds all `blobs`.
 
-        The same blobs again give the same height, and nothing stands there twice.
+        On a self-hosted ledger the same blobs again give the same height, and nothing stands there
+        twice; elsewhere each submission lands, so `find` comes first.
 
         Raises:
             MalformedError: No blobs, or more than a block can hold.
+            OutcomeUnknownError: The answer was lost; the blobs may stand on the ledger, or land
+                within `patience` blocks.
         """
         ...
 
+    def find(self, blobs: Sequence[Blob], since: int) -> int | None:
+        """Return the least height above `since` whose one block holds all `blobs`, or None."""
+        ...
+
     def blobs(self, height: int, namespace: bytes) -> tuple[Blob, ...]:
-        """Return the blobs of one block under `namespace`, in order."""
+        """Return all blobs of one block under `namespace`, in order.
+
+        A ledger that is asked over a network shows that they are all: nothing is taken on trust.
+
+        Raises:
+            VerificationError: What the ledger answered is not proved by the block.
+        """
         ...
 
     def receipt(self, height: int, blob: Blob) -> Receipt:
@@ -80,6 +116,9 @@ class MemoryLedger:
     """A ledger in memory, for tests: same blocks, same evidence, gone with the process."""
 
     kind: Final = "memory"
+    first: Final = 1
+    margin: Final = 3
+    patience: Final = 0
 
     def __init__(
         self,
@@ -116,6 +155,16 @@ class MemoryLedger:
     def advance(self) -> int:
         """Append an empty block and return its height; a later block can serve as a seed."""
         return self._append((), availability(lay_out(())))
+
+    def reach(self, height: int) -> None:
+        """Append empty blocks until there is a block `height`."""
+        while self.head() < height:
+            self.advance()
+
+    def find(self, blobs: Sequence[Blob], since: int) -> int | None:
+        """Return the least height above `since` whose block holds all `blobs`, or None."""
+        held = enumerate((set(held) for _, held in self._blocks[since:]), since + 1)
+        return next((height for height, these in held if set(blobs) <= these), None)
 
     def blobs(self, height: int, namespace: bytes) -> tuple[Blob, ...]:
         """Return the blobs of one block under `namespace`, in order."""

@@ -93,8 +93,7 @@ def await_block(space: Workspace, height: int) -> Digest:
     """
     ledger = space.ledger
     with outbox(space).locked():
-        while ledger.head() < height:
-            ledger.advance()
+        ledger.reach(height)
     return space.verifier.signed_block(ledger.header(height)).hash
 
 

@@ -53,8 +53,6 @@ from storage.readers.datasets import Dataset
 
 EXTERNAL: Final = "external/1"
 """A sampler, optimiser or initial state that no auditor can run again; it caps the claim at L1."""
-AHEAD: Final = 3
-"""Blocks from the ledger's head to a named future height, so that the statement lands below it."""
 
 
 class Run:
@@ -199,7 +197,7 @@ class Run:
 
         def write(head: int) -> bytes:
             self._check_open()
-            told = replace(statement, challenge_height=head + AHEAD)
+            told = replace(statement, challenge_height=head + self._space.ledger.margin)
             return attest(told, self._space.issuer).encoded
 
         item, posted = publish_above(self._space, write)
@@ -233,7 +231,7 @@ class Run:
         )
 
         def write(head: int) -> bytes:
-            told = replace(start, seed_height=head + AHEAD)
+            told = replace(start, seed_height=head + self._space.ledger.margin)
             folder = run_folder(self._space, told.digest)
             make_folder(folder)
             write_atomic(folder / "key", secrets.token_bytes(32), 0o600)

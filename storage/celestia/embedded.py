@@ -34,6 +34,9 @@ class EmbeddedLedger:
     """A ledger in the file `path`; see `storage.ledger.Ledger` for what its methods promise."""
 
     kind: Final = "embedded"
+    first: Final = 1
+    margin: Final = 3
+    patience: Final = 0
 
     def __init__(
         self,
@@ -93,6 +96,17 @@ class EmbeddedLedger:
         """Append an empty block and return its height; a later block can serve as a seed."""
         with self._file.writing() as database:
             return self._append(database, (), _EMPTY)
+
+    def reach(self, height: int) -> None:
+        """Append empty blocks until there is a block `height`."""
+        while self.head() < height:
+            self.advance()
+
+    def find(self, blobs: Sequence[Blob], since: int) -> int | None:
+        """Return the least height above `since` whose block holds all `blobs`, or None."""
+        names = [(share_commitment(blob), blob.namespace) for blob in distinct(blobs)]
+        with self._file.reading() as database:
+            return ledger_rows.height_of(database, names, since)
 
     def blobs(self, height: int, namespace: bytes) -> tuple[Blob, ...]:
         """Return the blobs of one block under `namespace`, in order."""

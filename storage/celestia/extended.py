@@ -8,13 +8,14 @@ an anchor, never by what stands in here.
 Source: celestiaorg/celestia-node, header/header.go (Validate).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provenance.canonical import Fields, Json, JsonObject
 from provenance.errors import RootMismatchError, VerificationError
 from provenance.field import Digest
+from provenance.receipt import Block
 from storage.celestia.availability import DataAvailabilityHeader
-from storage.celestia.commit import Commit, verify_commit
+from storage.celestia.commit import FOR_BLOCK, Commit, verify_commit
 from storage.celestia.header import Header
 from storage.celestia.validators import ValidatorSet
 
@@ -49,6 +50,17 @@ class ExtendedHeader:
             "commit": self.commit.to_json(),
             "dah": self.availability.to_json(),
         }
+
+    @property
+    def block(self) -> Block:
+        """What header and votes say; `verify` first, or the votes are anybody's."""
+        validators = self.validators.validators
+        votes = zip(validators, self.commit.votes, strict=True)
+        return replace(
+            self.header.block,
+            power=tuple((bytes(each.key), each.power) for each in validators),
+            signers=frozenset(bytes(v.key) for v, vote in votes if vote.flag == FOR_BLOCK),
+        )
 
     def verify(self) -> None:
         """Check that header, validators, commit and roots agree, and the signatures.

@@ -47,13 +47,19 @@ def blobs(database: Connection, height: int) -> tuple[Blob, ...]:
     return tuple(Blob(*row) for row in rows)
 
 
-def height_of(database: Connection, names: Sequence[tuple[bytes, bytes]]) -> int | None:
-    """Return the least height whose block holds all blobs named by commitment and namespace."""
+def height_of(
+    database: Connection, names: Sequence[tuple[bytes, bytes]], since: int = 0
+) -> int | None:
+    """Return the least height above `since` whose block holds all blobs that are named.
+
+    A blob's name is its share commitment and its namespace.
+    """
     found = [
         {
             height
             for (height,) in database.execute(
-                "SELECT height FROM blob WHERE commitment = ? AND namespace = ?", name
+                "SELECT height FROM blob WHERE commitment = ? AND namespace = ? AND height > ?",
+                (*name, since),
             )
         }
         for name in names

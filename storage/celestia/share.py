@@ -59,6 +59,14 @@ class Blob:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A blob and the position of its first share in the original square, row by row."""
+
+    blob: Blob
+    start: int
+
+
 def check_namespace(namespace: bytes) -> None:
     """Raise MalformedError unless `namespace` is one that users may post under."""
     if len(namespace) != NAMESPACE_BYTES or not namespace.startswith(_USER_PREFIX):

@@ -24,7 +24,7 @@ class CelestiaVerifier:
         """Return what an extended header says, once hash, roots and signatures agree."""
         extended = ExtendedHeader.from_json(header)
         extended.verify()
-        return extended.header.block
+        return extended.block
 
     def verify_inclusion(self, receipt: Receipt, block: Block) -> None:
         """Check that `receipt.blob` stands in `block` under its namespace and commitment."""

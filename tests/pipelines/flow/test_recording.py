@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import pytest
 
-from pipelines.flow import publishing, recording
+from pipelines.flow import publishing
 from pipelines.flow.auditing import policy_for, verifiers
 from pipelines.flow.catalogue import Version, find_run, runs
 from pipelines.flow.exporting import Bundle
@@ -206,7 +206,7 @@ def test_a_start_that_lands_too_late_raises_and_stays_unfinished(
     add("v1", 40)
 
     def slowly(home: Workspace, envelope: bytes) -> object:
-        for _ in range(recording.AHEAD):
+        for _ in range(space.ledger.margin):
             home.ledger.advance()
         return queue(home, envelope)
 

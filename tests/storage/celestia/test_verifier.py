@@ -62,7 +62,8 @@ def test_a_real_nodes_headers_link_upwards() -> None:
     headers = [normalise_header(each) for each in DEVNET["headers"]]
     signed = [VERIFIER.signed_block(each) for each in headers]
     plain: list[Any] = [each["header"] for each in headers]
-    assert [VERIFIER.linked_block(each) for each in plain] == signed
+    unsigned = [replace(each, power=(), signers=frozenset()) for each in signed]
+    assert [VERIFIER.linked_block(each) for each in plain] == unsigned
     for below, above in pairwise(signed):
         assert above.previous == below.hash
         assert above.validators == below.next_validators
