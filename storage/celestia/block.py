@@ -29,13 +29,19 @@ from storage.celestia.square import Square
 from storage.celestia.validators import Validator, ValidatorSet
 
 MAX_HEADERS: Final = 100_000
+_SELF_HOSTED: Final = "embedded-"
 _NOTHING: Final = sha256().digest()
 """Root of an empty RFC 9162 tree, which stands where these ledgers have nothing to say."""
 
 
 def chain_id(key: PublicKey) -> str:
     """Return the name of the embedded chain whose blocks `key` signs."""
-    return f"embedded-{key.key_id[:16]}"
+    return f"{_SELF_HOSTED}{key.key_id[:16]}"
+
+
+def kind_of(chain: str) -> str:
+    """Return what receipts call the ledger of a chain: a self-hosted one is never `celestia`."""
+    return "embedded" if chain.startswith(_SELF_HOSTED) else "celestia"
 
 
 def heights(first: int, last: int) -> range:
