@@ -23,6 +23,8 @@ from storage.celestia import nmt
 from storage.celestia.nmt import NAMESPACE_BYTES, Node
 
 SHARE_BYTES: Final = 512
+HEAD_BYTES: Final = NAMESPACE_BYTES + 1
+LENGTH_BYTES: Final = 4
 SIGNER_BYTES: Final = 20
 MAX_BLOB_BYTES: Final = 7 * 2**20
 SUBTREE_ROOT_THRESHOLD: Final = 64
@@ -86,11 +88,15 @@ def split(blob: Blob) -> tuple[bytes, ...]:
     return (*parts[:-1], parts[-1].ljust(SHARE_BYTES, b"\0"))
 
 
+def padding(namespace: bytes, version: int = 0) -> bytes:
+    """Return the empty share that fills a gap after a blob of such a namespace and version."""
+    return (namespace + bytes([version << 1 | 1])).ljust(SHARE_BYTES, b"\0")
+
+
 def count_shares(blob: Blob) -> int:
     """Return the number of shares that hold the blob."""
-    head = NAMESPACE_BYTES + 1
-    beyond = len(blob.data) - (SHARE_BYTES - head - 4 - len(blob.signer))
-    return 1 + max(0, -(-beyond // (SHARE_BYTES - head)))
+    beyond = len(blob.data) - (SHARE_BYTES - HEAD_BYTES - LENGTH_BYTES - len(blob.signer))
+    return 1 + max(0, -(-beyond // (SHARE_BYTES - HEAD_BYTES)))
 
 
 def round_up(value: int) -> int:

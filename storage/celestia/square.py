@@ -25,6 +25,7 @@ from storage.celestia.share import (
     Blob,
     ceil_root,
     count_shares,
+    padding,
     round_up,
     split,
     subtree_width,
@@ -51,15 +52,15 @@ def lay_out(blobs: Sequence[Blob]) -> Square:
     size = square_size(blobs)
     shares: list[bytes] = []
     starts = [0] * len(blobs)
-    padding = b""
+    gap = b""
     for index in sorted(range(len(blobs)), key=lambda index: blobs[index].namespace):
         parts = split(blobs[index])
         width = subtree_width(len(parts))
-        shares += [padding] * (-len(shares) % width)
+        shares += [gap] * (-len(shares) % width)
         starts[index] = len(shares)
         shares += parts
-        padding = _padding(blobs[index].namespace)
-    shares += [_padding(TAIL_NAMESPACE)] * (size * size - len(shares))
+        gap = padding(blobs[index].namespace, blobs[index].version)
+    shares += [padding(TAIL_NAMESPACE)] * (size * size - len(shares))
     return Square(size, tuple(shares), tuple(starts))
 
 
@@ -104,7 +105,3 @@ def _leaves(rows: Shares, original: int) -> list[list[Node]]:
         ]
         for i, row in enumerate(rows)
     ]
-
-
-def _padding(namespace: bytes) -> bytes:
-    return (namespace + b"\1" + bytes(4)).ljust(SHARE_BYTES, b"\0")
