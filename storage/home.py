@@ -3,7 +3,8 @@
     .rootline/            0700; its .gitignore holds `*`, so git ignores it whole
       keys/  secrets/     signing keys, dataset keys (0700, files 0600)
       registry.duckdb     an index that can be rebuilt
-      ledger.sqlite       the embedded ledger
+      ledger.sqlite       the embedded ledger; or, where another is chosen,
+      ledger.json  headers.sqlite
       nodes/  circuits/  outbox/  receipts/  attestations/  evidence/  runs/
       cache/              other tools' caches; may be deleted
       dagster/            Dagster's storage
@@ -123,6 +124,21 @@ class Home:
     def ledger(self) -> Path:
         """The embedded ledger's file."""
         return self.path / "ledger.sqlite"
+
+    @property
+    def settings(self) -> Path:
+        """Which ledger the home posts to, if not the embedded one."""
+        return self.path / "ledger.json"
+
+    @property
+    def token(self) -> Path:
+        """The token of that ledger's node."""
+        return self.keys / "ledger.token"
+
+    @property
+    def headers(self) -> Path:
+        """Verified block headers of that ledger: its nodes forget them."""
+        return self.path / "headers.sqlite"
 
     @property
     def nodes(self) -> Path:

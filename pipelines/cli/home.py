@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.choosing import choose_ledger, read_fees
 from pipelines.cli.options import AsJson
-from pipelines.cli.output import Exit, open_space, read_passphrase, say
+from pipelines.cli.output import Exit, given_token, open_space, read_passphrase, say
+from provenance.errors import MalformedError
 
 registry = typer.Typer(help="The index over this home's statements.", no_args_is_help=True)
 
@@ -19,6 +21,20 @@ def init(
         Path | None,
         typer.Option(help="Seal the keys under its first line; or set ROOTLINE_PASSPHRASE."),
     ] = None,
+    ledger: Annotated[
+        str | None, typer.Option(help="Post to this node (http://HOST:PORT), not to a file here.")
+    ] = None,
+    anchor: Annotated[
+        str | None, typer.Option(help="A block of its chain that you know: HEIGHT:HASH.")
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="The node's token, in one line; or set ROOTLINE_LEDGER_TOKEN."),
+    ] = None,
+    gas_price: Annotated[str | None, typer.Option(help="In utia; else the node estimates.")] = None,
+    max_gas_price: Annotated[str | None, typer.Option(help="In utia; more is refused.")] = None,
+    priority: Annotated[int | None, typer.Option(min=1, max=3, help="3 is high.")] = None,
+    key_name: Annotated[str | None, typer.Option(help="The node's key that pays.")] = None,
     json: AsJson = False,
 ) -> None:
     """Make a home folder with its keys and its ledger; what is there already stays."""
@@ -31,6 +47,12 @@ def init(
     if passphrase_file is not None:
         passphrase = read_passphrase(passphrase_file)
     space = Workspace.create(home or Home.place(Path.cwd(), os.environ), passphrase)
+    chosen: dict[str, object] = {}
+    if ledger is not None:
+        fees = read_fees(gas_price, max_gas_price, priority, key_name)
+        chosen = choose_ledger(space, ledger, given_token(token_file), fees, anchor)
+    elif any((anchor, token_file, gas_price, max_gas_price, priority, key_name)):
+        raise MalformedError("options about a node without --ledger URL")
     document: dict[str, object] = {
         "home": str(space.home.path),
         "issuer key": space.issuer.public_key.hex(),
@@ -38,6 +60,7 @@ def init(
         "log": log_id(space).hex(),
         "ledger": space.ledger.kind,
         "chain": space.ledger.chain,
+        **chosen,
         "keys are sealed": all(key.is_sealed for key in space.ring.stored()),
         "without a backup": " ".join(LOSS.split()),
     }

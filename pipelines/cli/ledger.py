@@ -1,9 +1,14 @@
 """`rootline ledger …`: the embedded ledger, and a monitor's checkpoint."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from pipelines.cli.options import AsJson, Force, Output
 from pipelines.cli.output import open_space, say, write_new
+
+if TYPE_CHECKING:
+    from pipelines.flow.workspace import Workspace
 
 group = typer.Typer(help="The embedded ledger, and what a monitor sees.", no_args_is_help=True)
 
@@ -16,10 +21,12 @@ def status(json: AsJson = False) -> None:
 
     space = open_space(quiet=json)
     known = headers(space)
+    ledger = space.ledger
     document = {
-        "ledger": f"{space.ledger.kind}: shows order and integrity only to who trusts its operator",
-        "chain": space.ledger.chain,
-        "head": space.ledger.head(),
+        "ledger": ledger.kind,
+        **_place(space),
+        "chain": ledger.chain,
+        "head": ledger.head(),
         "namespace": space.genesis.namespace.hex(),
         "log": log_id(space).hex(),
         "batches": len(known),
@@ -27,6 +34,21 @@ def status(json: AsJson = False) -> None:
         "batches without a receipt": len(outbox(space).waiting()),
     }
     say(document, as_json=json)
+
+
+def _place(space: "Workspace") -> dict[str, object]:
+    """Return where the ledger is, and what it is worth."""
+    if space.settings is None:
+        return {"worth": "order and integrity only to who trusts its operator, this home"}
+    anchor = space.settings.anchor
+    block = space.verifier.signed_block(space.ledger.header(space.ledger.head()))
+    most, whole = max(power for _, power in block.power), sum(power for _, power in block.power)
+    alone = "; one alone can rewrite it, and is to be trusted like an operator"
+    return {
+        "node": space.settings.url,
+        "anchor": f"{anchor.height}:{anchor.hash.hex()}",
+        "validators": f"{len(block.power)}{alone if 3 * most > 2 * whole else ''}",
+    }
 
 
 @group.command()

@@ -134,6 +134,23 @@ def read_passphrase(path: Path) -> str:
     return lines[0]
 
 
+def given_token(path: Path | None) -> str | None:
+    """Return a node's token: the one in a file, else that of ROOTLINE_LEDGER_TOKEN, else None.
+
+    It is never an option's value: other users see a command's words.
+
+    Raises:
+        MalformedError: No such file, or no token in it.
+    """
+    from storage.atomic import read_bounded
+    from storage.ledger_settings import TOKEN, parse_token
+
+    if path is not None:
+        return parse_token(read_bounded(path, 4096), str(path))
+    given = os.environ.get(TOKEN)
+    return parse_token(given.encode(), TOKEN) if given else None
+
+
 def open_space(*, quiet: bool = False) -> "Workspace":
     """Return the workspace of the home that is found from here.
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.cli.choosing import choose_ledger, read_fees
 from pipelines.cli.options import AsJson
-from pipelines.cli.output import Exit, say
+from pipelines.cli.output import Exit, given_token, say
 
 if TYPE_CHECKING:
     from provenance.findings import Outcome
@@ -19,22 +20,26 @@ def demo(
     home: Annotated[
         Path | None, typer.Option(help="Keep what the demo makes in this folder.")
     ] = None,
+    ledger: Annotated[
+        str | None,
+        typer.Option(help="Post to this node; its token is in ROOTLINE_LEDGER_TOKEN."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Show the whole way on a real dataset: commit, prove, publish, audit, and refuse frauds."""
     from provenance.findings import Outcome
 
     if home is not None:
-        outcome = _show(home.absolute(), quiet=json)
+        outcome = _show(home.absolute(), ledger, quiet=json)
     else:
         with tempfile.TemporaryDirectory(prefix="rootline-demo-") as folder:
-            outcome = _show(Path(folder), quiet=json)
+            outcome = _show(Path(folder), ledger, quiet=json)
     if json:
         say({"outcome": outcome, "kept in": home}, as_json=True)
     raise typer.Exit(Exit.DONE if outcome is Outcome.HOLDS else Exit.FAILS)
 
 
-def _show(folder: Path, *, quiet: bool) -> "Outcome":
+def _show(folder: Path, ledger: str | None, *, quiet: bool) -> "Outcome":
     from rich.console import Console
 
     from pipelines.demo.show import show
@@ -42,6 +47,9 @@ def _show(folder: Path, *, quiet: bool) -> "Outcome":
 
     folder.mkdir(parents=True, exist_ok=True)
     space = Workspace.create(folder / ".rootline", os.environ.get(PASSPHRASE))
+    if ledger is not None:
+        told = choose_ledger(space, ledger, given_token(None), read_fees(*[None] * 4), None)
+        say(told, as_json=False)
     return show(space, Console(file=sys.stderr if quiet else None))
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from pipelines.flow.catalogue import Version, nodes_of
@@ -19,10 +20,13 @@ from pipelines.flow.workspace import Workspace
 from provenance import canonical
 from provenance.attestation import attest
 from provenance.audit.datasets import opened_document
+from provenance.audit.ledger import MAX_BLOCKS
+from provenance.canonical import Fields, JsonObject
 from provenance.membership import MembershipClaim
 from provenance.proof import Proof
 from provenance.record import encode_record
 from storage.atomic import write_atomic
+from storage.celestia.header import BlockId, Header
 from storage.home import Home
 from storage.readers.datasets import Dataset
 
@@ -61,10 +65,28 @@ def rewritten_ledger(
         for path in (scratch / "outbox").glob(f"*/*/{state}"):
             path.unlink()
     publish(other)
-    while other.ledger.head() < space.ledger.head():
-        other.ledger.advance()
+    other.ledger.reach(space.ledger.head())
     data = extend(other).seal()
     return Fraud("rewritten ledger", "all blocks made anew under the same key and heights", data)
+
+
+def relinked_blocks(bundle: Bundle, space: Workspace) -> Fraud:
+    """A made-up history of a ledger that others run: every block from the first is another."""
+    blocks = canonical.decode(bundle.members["blocks.json"], limit=2**28)
+    headers = Fields.of(blocks, "blocks.json").objects("linked", MAX_BLOCKS)
+    made: list[JsonObject] = []
+    previous: JsonObject | None = None
+    for fields in headers:
+        changed = {**fields.members, "app_hash": sha256(b"another history").hexdigest().upper()}
+        if previous is not None:
+            header = Header.from_json(previous)
+            identity = BlockId(header.hash, 1, header.data_root).to_json()
+            changed["last_block_id"] = identity
+        made.append(changed)
+        previous = changed
+    forged = canonical.encode({**blocks, "linked": made, "signed": []})
+    data = Bundle(space, {**bundle.members, "blocks.json": forged}).seal()
+    return Fraud("made-up blocks", "block headers that link to each other, of no real chain", data)
 
 
 def swapped_values(

@@ -75,7 +75,7 @@ class Bundle:
             self.members[f"checkpoints/{canonical.digest(data).hex()}.json"] = data
 
     def add_blocks(self, *, signed_above: int | None = None) -> None:
-        """Add the block headers from the first to the ledger's head, by which receipts hang on it.
+        """Add block headers from the log's first block to the ledger's head: receipts hang on them.
 
         Args:
             signed_above: Add signed headers above this height too, for an auditor whose anchor is
@@ -85,7 +85,8 @@ class Bundle:
         head = ledger.head()
         above = range(signed_above + 1, head + 1) if signed_above is not None else range(0)
         signed = [ledger.header(height) for height in above]
-        document = blocks_document(ledger.kind, ledger.chain, ledger.headers(1, head), signed)
+        linked = ledger.headers(ledger.first, head)
+        document = blocks_document(ledger.kind, ledger.chain, linked, signed)
         self.members["blocks.json"] = canonical.encode(document)
 
     def add_table(self, of: Digest, nodes: NodeFile) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from pipelines.flow.crews import Crew
 from pipelines.progress import Progress, Silent
-from provenance.errors import UnavailableError
+from provenance.errors import MalformedError, UnavailableError
 from provenance.log import Genesis
 from storage.celestia.block import chain_id
 from storage.celestia.embedded import EmbeddedLedger
@@ -19,6 +19,16 @@ from storage.celestia.verifier import CelestiaVerifier
 from storage.dataset_keys import DatasetKeys
 from storage.home import Home
 from storage.keys import ISSUER, MONITOR, OPERATOR, KeyRing, SigningKey
+from storage.ledger import Ledger
+from storage.ledger_settings import (
+    TOKEN,
+    LedgerSettings,
+    parse_token,
+    read_settings,
+    read_token,
+    write_settings,
+    write_token,
+)
 
 COMPILED: Final = "NUMBA_CACHE_DIR"
 PASSPHRASE: Final = "ROOTLINE_PASSPHRASE"  # noqa: S105  # the variable's name, not a secret
@@ -95,11 +105,53 @@ class Workspace:
         return self.ring.load(MONITOR, self.passphrase)
 
     @cached_property
-    def ledger(self) -> EmbeddedLedger:
-        """The ledger that statements are posted to: the embedded one."""
+    def settings(self) -> LedgerSettings | None:
+        """The ledger that the home has chosen; None is the embedded one."""
+        return read_settings(self.home.settings)
+
+    def choose(self, settings: LedgerSettings, token: str | None) -> None:
+        """Let this home post to the ledger behind a node, for good.
+
+        Raises:
+            MalformedError: It has another ledger already.
+        """
+        if self.settings is None and self.home.ledger.exists():
+            raise MalformedError(
+                f"{self.home.path} posts to its embedded ledger, and a log stays on its ledger: "
+                "make another home"
+            )
+        if token is not None:
+            write_token(self.home.token, token)
+        write_settings(self.home.settings, settings)
+        self.__dict__.pop("settings", None)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger that statements are posted to: the embedded one, unless another is chosen."""
+        return self.embedded if self.settings is None else self._remote(self.settings)
+
+    @cached_property
+    def embedded(self) -> EmbeddedLedger:
+        """The embedded ledger, which this home operates itself."""
         operator = self.ring.load(OPERATOR, self.passphrase)
         chain = chain_id(operator.public_key)
         return EmbeddedLedger(self.home.ledger, operator, chain, self.clock)
+
+    def _remote(self, settings: LedgerSettings) -> Ledger:
+        from storage.celestia.remote import open_ledger
+
+        given = os.environ.get(TOKEN)
+        token = parse_token(given.encode(), TOKEN) if given else read_token(self.home.token)
+        trusting = settings.trusting_seconds * 10**9
+        return open_ledger(
+            settings.url,
+            token,
+            settings.anchor,
+            self.home.headers,
+            self.clock,
+            trusting,
+            settings.fees,
+        )
 
     @cached_property
     def verifier(self) -> CelestiaVerifier:

@@ -1,0 +1,1 @@
+"""Asking a Celestia node over JSON-RPC: what is sent, what is read, and what went wrong."""
