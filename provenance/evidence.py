@@ -11,6 +11,7 @@ list of its members, and no other paths than these exist (docs/spec/evidence.md)
     receipts/<sequence>.json          where a header was published
     blocks.json                       block headers that link the receipts to an anchor
     checkpoints/<digest>.json         monitors' checkpoints
+    certificates/<digest>.json        what other data-availability layers answered, not verified
     tables/<commitment>.json          chunk table of a dataset or a transcript
     openings/<digest>.json            records shown in the clear
     exclusions/<digest>.json          proofs of absence or presence in an index
@@ -40,8 +41,8 @@ MANIFEST: Final = "manifest.json"
 _HEX: Final = r"[0-9a-f]{64}"
 _PATH: Final = re.compile(
     rf"blocks\.json|(log|receipts)/[0-9]{{10}}\.json|entries/[0-9]{{10}}\.bin|circuits/{_HEX}\.bin|"
-    rf"functions/{_HEX}\.onnx|(attestations|paths|checkpoints|tables|openings|exclusions|"
-    rf"differences|steps|proofs|claims|values)/{_HEX}\.json"
+    rf"functions/{_HEX}\.onnx|(attestations|paths|checkpoints|certificates|tables|openings|"
+    rf"exclusions|differences|steps|proofs|claims|values)/{_HEX}\.json"
 )
 
 

@@ -69,6 +69,15 @@ CLAIMS: Final[Mapping[str, Claim]] = MappingProxyType(
                 "that the issuer keeps no second log under another key",
             ),
         ),
+        "copy": Claim(
+            "the issuer says that another data-availability layer took these blobs of the log too, "
+            "and carries the layer's certificates; they are not verified",
+            (
+                "that the layer took the blobs, or that a certificate is one of its own",
+                "publication, order or inclusion: these rest on the ledger alone",
+                "that the blobs can be had from it: such layers forget",
+            ),
+        ),
         "dataset": Claim(
             "the issuer committed to exactly this set of records by the time of this block",
             (
