@@ -131,11 +131,15 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class SealedHeader:
-    """A header whose signature was verified, with the envelope bytes that were posted."""
+    """A header whose signature was verified, with the envelope bytes that were posted.
+
+    `digest` is the header's own, of the payload that was signed.
+    """
 
     header: Header
     envelope: bytes
     key: PublicKey
+    digest: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +249,7 @@ def verify_header(data: bytes, trusted: Sequence[PublicKey]) -> SealedHeader:
     header = Header.parse(payload)
     if header.genesis is not None and header.genesis.key != key:
         raise SignatureError("the first header is not signed by the key that it names")
-    return SealedHeader(header, data, key)
+    return SealedHeader(header, data, key, canonical.digest(payload))
 
 
 def _seal(header: Header, signer: Signer) -> bytes:
