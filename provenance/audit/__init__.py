@@ -7,6 +7,7 @@ of the check come in, a verdict goes out. An error in one check is a finding and
 from collections.abc import Sequence
 
 from provenance.audit.case import Case, Verifiers
+from provenance.audit.certificates import check_certificates
 from provenance.audit.claims import check_claims
 from provenance.audit.datasets import anchored, check_datasets, check_openings
 from provenance.audit.differences import check_differences
@@ -68,6 +69,7 @@ def _examine(case: Case) -> None:
     check_runs(case, log, found)
     check_claims(case, found)
     check_stray(case, found)
+    check_certificates(case, log)
     check_surplus(case, found)
     case.edges.extend(edges([item.attestation for item in found.values()], case.findings))
 
