@@ -12,7 +12,7 @@ believed. Chosen once, since a log names its chain for good. The node's token is
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from provenance import canonical
 from provenance.anchor import Anchor
@@ -29,6 +29,8 @@ TOKEN: Final = "ROOTLINE_LEDGER_TOKEN"  # noqa: S105  # the variable's name, not
 WEEK: Final = 7 * 86400
 MAX_URL: Final = 2048
 MAX_TOKEN: Final = 4096
+Priority = Literal[1, 2, 3]
+_PRIORITIES: Final[dict[int, Priority]] = {1: 1, 2: 2, 3: 3}
 _PRICE: Final = re.compile(r"(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
 
 
@@ -157,6 +159,13 @@ def parse_price(text: str) -> float:
     return float(text)
 
 
+def parse_priority(value: int) -> Priority:
+    """Return a priority, 1 (low) to 3 (high), or raise MalformedError."""
+    if value not in _PRIORITIES:
+        raise MalformedError(f"a priority is 1 (low), 2 or 3 (high), got {value}")
+    return _PRIORITIES[value]
+
+
 def _written(price: float | None) -> str | None:
     return None if price is None else f"{price:.12f}".rstrip("0").rstrip(".")
 
@@ -167,7 +176,7 @@ def _fees(fields: Fields) -> TxOptions:
         max_gas_price=fields.optional(
             "max_gas_price", lambda n: parse_price(fields.text(n, most=30))
         ),
-        priority=fields.optional("priority", lambda n: fields.integer(n, 1, 3)),
+        priority=fields.optional("priority", lambda n: parse_priority(fields.integer(n, 1, 3))),
         key_name=fields.optional("key_name", lambda n: fields.text(n, most=128)),
     )
     fields.done()

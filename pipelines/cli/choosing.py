@@ -12,12 +12,12 @@ def read_fees(
 ) -> "TxOptions":
     """Return what a submission may cost, from the options' text."""
     from storage.celestia.client.options import TxOptions
-    from storage.ledger_settings import parse_price
+    from storage.ledger_settings import parse_price, parse_priority
 
     return TxOptions(
         gas_price=parse_price(gas_price) if gas_price else None,
         max_gas_price=parse_price(max_gas_price) if max_gas_price else None,
-        priority=priority,
+        priority=parse_priority(priority) if priority else None,
         key_name=key_name,
     )
 

@@ -11,6 +11,7 @@ from pipelines.flow.catalogue import (
     chunk_table,
     find_commitment,
     nodes_of,
+    runs,
 )
 from pipelines.flow.differing import document as difference_of
 from pipelines.flow.opening import Opener, open_records, opener, raw_value, records_at
@@ -44,11 +45,14 @@ from provenance.proof import Proof
 from provenance.replay import challenge
 from provenance.training import STEP_SCHEMA, Run, RunStart
 from storage.atomic import read_bounded
+from storage.celestia.block import MAX_HEADERS
 from storage.nodes import NodeFile
 from storage.readers.datasets import Dataset
 
 MAX_PROOF: Final = 2**24
 MAX_OPENED: Final = 2**28
+NEAR: Final = 1000
+"""Blocks between two that the log names over which the headers in between are carried too."""
 
 
 @dataclass
@@ -85,9 +89,21 @@ class Bundle:
         head = ledger.head()
         above = range(signed_above + 1, head + 1) if signed_above is not None else range(0)
         signed = [ledger.header(height) for height in above]
-        linked = ledger.headers(ledger.first, head)
+        linked = [
+            header
+            for first, last in spans(ledger.first, head, self._needed())
+            for header in ledger.headers(first, last)
+        ]
         document = blocks_document(ledger.kind, ledger.chain, linked, signed)
         self.members["blocks.json"] = canonical.encode(document)
+
+    def _needed(self) -> set[int]:
+        """Return the heights that receipts, seeds and challenges name."""
+        entries = outbox(self.space).batches(log_id(self.space))
+        needed = {entry.height for entry in entries if entry.height is not None}
+        for start, run in runs(self.space):
+            needed |= {start.seed_height} | ({run.challenge_height} if run else set())
+        return needed
 
     def add_table(self, of: Digest, nodes: NodeFile) -> None:
         """Add a chunk table."""
@@ -210,6 +226,25 @@ class Bundle:
 
     def _document(self, folder: str, name: str, document: JsonObject) -> None:
         self.members[f"{folder}/{name}.json"] = canonical.encode(document)
+
+
+def spans(first: int, head: int, needed: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the runs of heights whose headers a bundle holds, both ends included.
+
+    All of them, if a bundle can; else the newest, and below them what the log names with the blocks
+    near it: an auditor whose anchor lies far above needs one of his own for those.
+
+    >>> spans(1, 30, [3])
+    [(1, 30)]
+    """
+    if head - first < MAX_HEADERS:
+        return [(first, head)]
+    found = [(head - MAX_HEADERS // 2, head)]
+    for height in sorted((h for h in needed if first <= h < found[0][0]), reverse=True):
+        low, high = found[-1]
+        near = height + NEAR >= low
+        found = [*found[:-1], (height, high)] if near else [*found, (height, height)]
+    return found[::-1]
 
 
 def named_by(statement: ClaimStatement) -> tuple[Digest, ...]:
