@@ -132,9 +132,25 @@ def verify_commitment_proof(proof: CommitmentProof, blob: Blob, data_root: Diges
     Raises:
         VerificationError: The proof is another blob's, or leads elsewhere.
     """
-    shares, roots = count_shares(blob), subtree_roots(blob)
     if proof.namespace != blob.namespace:
         raise VerificationError("the proof is for another namespace than the blob's")
+    verify_place(proof, count_shares(blob), subtree_roots(blob), data_root)
+
+
+def verify_place(
+    proof: CommitmentProof, shares: int, roots: tuple[Node, ...], data_root: Digest
+) -> None:
+    """Check that so many shares with these subtree roots stand under `data_root`.
+
+    Args:
+        proof: Says where.
+        shares: Number of the blob's shares.
+        roots: Computed from the blob, never taken from the proof.
+        data_root: From a verified header.
+
+    Raises:
+        VerificationError: The proof is another blob's, or leads elsewhere.
+    """
     if proof.subtree_roots != roots:
         raise VerificationError("the proof's subtree roots are not the blob's own")
     if proof.share_count != shares:
@@ -142,21 +158,17 @@ def verify_commitment_proof(proof: CommitmentProof, blob: Blob, data_root: Diges
     width = subtree_width(shares)
     if proof.first_share % width:
         raise VerificationError(f"a blob of {shares} shares begins at a multiple of {width}")
+    places = [list(subtree_widths(row.start, row.end, width)) for row in proof.rows]
+    if sum(map(len, places)) != len(roots):
+        raise VerificationError(f"{shares} shares there do not have {len(roots)} subtrees")
     left = iter(roots)
-    for row in proof.rows:
-        _verify_row(row, width, left, proof.size, data_root)
-
-
-def _verify_row(
-    row: RowRange, width: int, roots: Iterator[Node], size: int, data_root: Digest
-) -> None:
-    places = list(subtree_widths(row.start, row.end, width))
-    nodes = islice(roots, len(places))
-    inside = [Subtree(*place, node) for place, node in zip(places, nodes, strict=True)]
-    computed = nmt.range_root(2 * size, inside, row.nodes)
-    if computed != row.root:
-        raise RootMismatchError(computed.hex(), row.root.hex())
-    rfc9162.verify_path(rfc9162.leaf_hash(row.root), row.path, data_root)
+    for row, within in zip(proof.rows, places, strict=True):
+        nodes = islice(left, len(within))
+        inside = [Subtree(*place, node) for place, node in zip(within, nodes, strict=True)]
+        computed = nmt.range_root(2 * proof.size, inside, row.nodes)
+        if computed != row.root:
+            raise RootMismatchError(computed.hex(), row.root.hex())
+        rfc9162.verify_path(rfc9162.leaf_hash(row.root), row.path, data_root)
 
 
 def _rows(fields: Fields, ranges: tuple[Fields, ...]) -> Iterator[RowRange]:

@@ -12,7 +12,7 @@ blob_share_commitment_rules.go.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -125,12 +125,13 @@ def subtree_widths(start: int, end: int, width: int) -> Iterator[tuple[int, int]
 
 def subtree_roots(blob: Blob) -> tuple[Node, ...]:
     """Return the roots that the share commitment covers, in order."""
-    leaves = [nmt.leaf(blob.namespace, share) for share in split(blob)]
-    width = subtree_width(len(leaves))
-    return tuple(
-        nmt.root(leaves[start : start + size])
-        for start, size in subtree_widths(0, len(leaves), width)
-    )
+    return roots_over(blob.namespace, split(blob))
+
+
+def roots_over(namespace: bytes, shares: Sequence[bytes]) -> tuple[Node, ...]:
+    """Return the subtree roots over the shares of one blob."""
+    places = subtree_widths(0, len(shares), subtree_width(len(shares)))
+    return tuple(nmt.root_of_one(namespace, shares[start : start + size]) for start, size in places)
 
 
 def commitment_of(roots: tuple[Node, ...]) -> Digest:

@@ -48,6 +48,20 @@ def test_every_range_leads_to_the_root(leaves: list[Node], data: st.DataObject) 
     assert nmt.range_root(len(leaves), inside, outside) == nmt.root(leaves)
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.sampled_from([1, 2, 4, 8, 16]), st.sampled_from(USER), st.binary(max_size=512))
+def test_a_root_over_one_namespace_is_the_root_over_its_leaves(
+    count: int, space: bytes, content: bytes
+) -> None:
+    shares = [bytes([place]) + content for place in range(count)]
+    assert nmt.root_of_one(space, shares) == nmt.root([nmt.leaf(space, each) for each in shares])
+
+
+def test_a_root_over_no_power_of_two_is_none() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        nmt.root_of_one(USER[0], [b"a", b"b", b"c"])
+
+
 def test_a_parity_child_does_not_widen_the_range() -> None:
     leaves = row([USER[0], USER[1]])
     assert nmt.root(leaves).greatest == USER[1]
