@@ -7,6 +7,7 @@ the other, up to a bound. The file is opened for each call and closed after it.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Final
@@ -27,7 +28,7 @@ from storage.celestia.block import (
 from storage.celestia.extended import ExtendedHeader
 from storage.celestia.ledger_file import LedgerFile
 from storage.celestia.share import Blob, share_commitment
-from storage.celestia.square import availability, lay_out
+from storage.celestia.square import availability, lay_out, square_size
 
 
 class EmbeddedLedger:
@@ -81,16 +82,30 @@ class EmbeddedLedger:
             UnavailableError: Another process keeps writing, or the disk is full.
             VerificationError: The newest block was tampered with.
         """
-        blobs = distinct(blobs)
-        names = [(share_commitment(blob), blob.namespace) for blob in blobs]
+        (told,) = self.submit_all([blobs])
+        if isinstance(told, MalformedError):
+            raise told
+        return told
+
+    def submit_all(self, submissions: Sequence[Sequence[Blob]]) -> tuple[int | MalformedError, ...]:
+        """Return what `submit` says to each of `submissions`; all that is new is written at once.
+
+        Each is a block of its own, in order, in one transaction: one wait for the disk.
+
+        Raises:
+            UnavailableError: As for `submit`; then none was written.
+            VerificationError: As for `submit`; then none was written.
+        """
+        entries = [_Entry.of(blobs) for blobs in submissions]
         with self._file.reading() as database:
-            found = ledger_rows.height_of(database, names)
-        if found is not None:
-            return found
-        roots = availability(lay_out(blobs))
+            found = [_found(entry, database) for entry in entries]
+        made = [availability(lay_out(e.blobs)) if isinstance(e, _Entry) else _EMPTY for e in found]
+        told = tuple(entry for entry in found if not isinstance(entry, _Entry))
+        if len(told) == len(found):
+            return told
         with self._file.writing() as database:
-            found = ledger_rows.height_of(database, names)
-            return found if found is not None else self._append(database, blobs, roots)
+            pairs = zip(found, made, strict=True)
+            return tuple(self._taken(database, entry, roots) for entry, roots in pairs)
 
     def advance(self) -> int:
         """Append an empty block and return its height; a later block can serve as a seed."""
@@ -113,6 +128,23 @@ class EmbeddedLedger:
         with self._file.reading() as database:
             ledger_rows.header(database, height)
             return tuple(b for b in ledger_rows.blobs(database, height) if b.namespace == namespace)
+
+    def all_blobs(self, height: int) -> tuple[Blob, ...]:
+        """Return all blobs of one block, in the order in which they were submitted."""
+        with self._file.reading() as database:
+            ledger_rows.header(database, height)
+            return ledger_rows.blobs(database, height)
+
+    def is_empty(self, height: int) -> bool:
+        """Whether a block holds nothing."""
+        with self._file.reading() as database:
+            ledger_rows.header(database, height)
+            return not ledger_rows.is_any(database, height)
+
+    def height_named(self, name: str) -> int | None:
+        """Return the height of the block whose hash is `name`, upper-case hex, or None."""
+        with self._file.reading() as database:
+            return ledger_rows.height_named(database, name)
 
     def header(self, height: int) -> JsonObject:
         """Return the extended header of one block."""
@@ -150,6 +182,17 @@ class EmbeddedLedger:
                     raise VerificationError(f"block {height} does not hold the blobs beside it")
                 below = block
 
+    def _taken(
+        self,
+        database: Connection,
+        entry: "int | MalformedError | _Entry",
+        roots: DataAvailabilityHeader,
+    ) -> int | MalformedError:
+        if not isinstance(entry, _Entry):
+            return entry
+        # Another process, or an entry before this one, may have written it meanwhile.
+        return entry.found(database) or self._append(database, entry.blobs, roots)
+
     def _append(
         self, database: Connection, blobs: Sequence[Blob], roots: DataAvailabilityHeader
     ) -> int:
@@ -182,6 +225,35 @@ class EmbeddedLedger:
         if block.validators != sole_validator(self._signer.public_key):
             raise MalformedError(f"{self._file.path} is signed by another key than this one")
         return block
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A submission's blobs, each once, and the names by which they are found."""
+
+    blobs: tuple[Blob, ...]
+    names: tuple[tuple[bytes, bytes], ...]
+
+    @classmethod
+    def of(cls, blobs: Sequence[Blob]) -> "_Entry | MalformedError":
+        """Return the entry, or why there is none; too much is refused before it is hashed."""
+        try:
+            each = distinct(blobs)
+            square_size(each)
+        except MalformedError as error:
+            return error
+        return cls(each, tuple((share_commitment(blob), blob.namespace) for blob in each))
+
+    def found(self, database: Connection) -> int | None:
+        """Return the height of the block that holds all of them."""
+        return ledger_rows.height_of(database, self.names)
+
+
+def _found(
+    entry: "_Entry | MalformedError", database: Connection
+) -> "int | MalformedError | _Entry":
+    """Return the height at which an entry stands already, or the entry."""
+    return entry if isinstance(entry, MalformedError) else entry.found(database) or entry
 
 
 def _check_link(block: ExtendedHeader, below: ExtendedHeader | None, height: int) -> None:

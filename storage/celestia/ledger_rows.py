@@ -38,6 +38,21 @@ def header(database: Connection, height: int) -> JsonObject:
     return canonical.decode(row[0])
 
 
+def height_named(database: Connection, name: str) -> int | None:
+    """Return the height of the block whose hash is `name`, upper-case hex, or None."""
+    row = database.execute(
+        "SELECT height FROM block WHERE CAST(header AS TEXT) ->> '$.commit.block_id.hash' = ?",
+        (name,),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def is_any(database: Connection, height: int) -> bool:
+    """Whether a block holds any blobs."""
+    query = "SELECT EXISTS (SELECT 1 FROM blob WHERE height = ?)"
+    return bool(database.execute(query, (height,)).fetchone()[0])
+
+
 def blobs(database: Connection, height: int) -> tuple[Blob, ...]:
     """Return the blobs of one block in the order of their submission."""
     rows = database.execute(

@@ -1,0 +1,189 @@
+"""What a call's parameters are, read strictly: each reader takes JSON and gives a value.
+
+A reader's name in Go stands beside it, since a node's errors name the type that was expected.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from provenance.canonical import Json, JsonObject
+from provenance.errors import MalformedError
+from storage.celestia.nmt import NAMESPACE_BYTES
+from storage.celestia.serving.protocol import INVALID_PARAMS, MOST_BYTES, PARSE, ProtocolError
+from storage.celestia.share import MAX_BLOB_BYTES, Blob
+
+TOO_LARGE: Final = "broadcast tx error: code: 21: tx too large"
+"""How a refusal of too large a submission begins; a node says no more than the code."""
+MOST_BLOBS: Final = 10_000
+MOST_NAMESPACES: Final = 1_000
+_MOST_UINT64: Final = 2**64 - 1
+
+
+class TooLargeError(MalformedError):
+    """More bytes than a block can hold; what a node says as a method, not as a reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter: how a node calls its type, and what reads it."""
+
+    kind: str
+    read: Callable[[Json], Any]
+
+
+def read(method: str, params: Sequence[Json], expected: Sequence[Param]) -> list[Any]:
+    """Return the values of a call's parameters.
+
+    Raises:
+        ProtocolError: Too few or too many, or one that is not what is expected.
+    """
+    if len(params) != len(expected):
+        count = f"{len(params)} != {len(expected)}"
+        raise ProtocolError(INVALID_PARAMS, f"wrong param count (method '{method}'): {count}")
+    return [_read(method, value, param) for value, param in zip(params, expected, strict=True)]
+
+
+def _read(method: str, value: Json, param: Param) -> Any:  # noqa: ANN401  # what the reader gives
+    try:
+        return param.read(value)
+    except TooLargeError:
+        raise
+    except MalformedError as error:
+        where = f"unmarshaling params for '{method}' (param: {param.kind})"
+        raise ProtocolError(PARSE, f"{where}: {error}") from error
+
+
+def unsigned(value: Json) -> int:
+    """Return an integer that fits into 64 bits without sign."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise MalformedError(f"json: cannot unmarshal {_kind(value)} into Go value of type uint64")
+    if not 0 <= value <= _MOST_UINT64:
+        raise MalformedError("json: cannot unmarshal number into Go value of type uint64")
+    return value
+
+
+def octets(value: Json, most: int = MOST_BYTES) -> bytes:
+    """Return the bytes of a base64 string, at most `most`; null gives none."""
+    if value is None:
+        return b""
+    if not isinstance(value, str):
+        raise MalformedError(f"json: cannot unmarshal {_kind(value)} into Go value of type []uint8")
+    if len(value) > 4 * (most // 3 + 1):
+        raise MalformedError(f"more than {most} bytes, the most that is taken here")
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedError("illegal base64 data") from error
+
+
+def namespace(value: Json) -> bytes:
+    """Return a namespace of 29 bytes, reserved or not."""
+    found = octets(value, NAMESPACE_BYTES)
+    if len(found) != NAMESPACE_BYTES:
+        raise MalformedError(f"invalid namespace length: {len(found)}, expected {NAMESPACE_BYTES}")
+    return found
+
+
+def namespaces(value: Json) -> tuple[bytes, ...]:
+    """Return a list of namespaces; null gives none."""
+    return tuple(namespace(each) for each in _list(value, MOST_NAMESPACES))
+
+
+def digest(value: Json) -> bytes:
+    """Return a share commitment: any bytes, since a wrong one is only not found."""
+    return octets(value, 1024)
+
+
+def block_hash(value: Json) -> str:
+    """Return a block's hash in upper-case hex."""
+    if not isinstance(value, str):
+        raise MalformedError(f"json: cannot unmarshal {_kind(value)} into Go value of type string")
+    try:
+        return bytes.fromhex(value).hex().upper()
+    except ValueError as error:
+        raise MalformedError("encoding/hex: invalid byte") from error
+
+
+def blobs(value: Json) -> tuple[Blob, ...]:
+    """Return the blobs of a submission; their commitments are computed anew, as a node does."""
+    return tuple(_blob(each) for each in _list(value, MOST_BLOBS))
+
+
+def anything(value: Json) -> Json:
+    """Return what is taken without a look, such as the options of a fee."""
+    return value
+
+
+def text(value: Json) -> str:
+    """Return a string."""
+    if not isinstance(value, str):
+        raise MalformedError(f"json: cannot unmarshal {_kind(value)} into Go value of type string")
+    return value
+
+
+def options(value: Json) -> JsonObject:
+    """Return the options of a submission, an object; null gives none."""
+    return {} if value is None else _object(value)
+
+
+def _blob(value: Json) -> Blob:
+    member = _object(value)
+    data, signer = octets(member.get("data")), octets(member.get("signer"), 64)
+    version = member.get("share_version", 0)
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise MalformedError(f"json: cannot unmarshal {_kind(version)} into field share_version")
+    if not data:
+        raise MalformedError("data can not be empty")
+    if version == 0 and member.get("signer") is not None:
+        raise MalformedError("share version 0 does not support signer")
+    if len(data) > MAX_BLOB_BYTES:
+        raise TooLargeError(f"{TOO_LARGE}: a blob has at most {MAX_BLOB_BYTES} bytes here")
+    return Blob(_user(namespace(member.get("namespace"))), data, version, signer)
+
+
+def _user(found: bytes) -> bytes:
+    if found.startswith(bytes(28)) or found[:1] == b"\xff":
+        raise MalformedError(
+            f"invalid user namespace: invalid data namespace({found.hex()}): "
+            "reserved data is forbidden"
+        )
+    return found
+
+
+def _list(value: Json, most: int) -> Sequence[Json]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise MalformedError(f"json: cannot unmarshal {_kind(value)} into Go value of type slice")
+    if len(value) > most:
+        raise MalformedError(f"more than {most} of them, the most that is taken here")
+    return value
+
+
+def _object(value: Json) -> JsonObject:
+    if not isinstance(value, Mapping):
+        raise MalformedError(f"json: cannot unmarshal {_kind(value)} into Go value of type struct")
+    return value
+
+
+def _kind(value: Json) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    names = {str: "string", int: "number", float: "number", list: "array", dict: "object"}
+    return names.get(type(value), "null")
+
+
+HEIGHT: Final = Param("*uint64", unsigned)
+INDEX: Final = Param("*int", unsigned)
+NAMESPACE: Final = Param("*share.Namespace", namespace)
+NAMESPACES: Final = Param("*[]share.Namespace", namespaces)
+COMMITMENT: Final = Param("*blob.Commitment", digest)
+PROOF: Final = Param("*blob.Proof", anything)
+HASH: Final = Param("*bytes.HexBytes", block_hash)
+BLOBS: Final = Param("*[]*blob.Blob", blobs)
+OPTIONS: Final = Param("*state.TxConfig", options)
+HEADER: Final = Param("*header.ExtendedHeader", anything)
+TEXT: Final = Param("*string", text)
