@@ -66,6 +66,34 @@ def normalise_proof(answer: Json) -> JsonObject:
     return CommitmentProof.from_json(evidence).to_json()
 
 
+def node_header(header: ExtendedHeader) -> JsonObject:
+    """Return `header` as a node reads it: small integers as numbers, large ones as strings.
+
+    Source: celestia-core v0.40.2, libs/json/doc.go.
+    """
+    evidence = header.to_json()
+    commit = _object(evidence["commit"], "commit")
+    head = _object(evidence["header"], "header")
+    return {
+        **evidence,
+        "header": {**head, "last_block_id": _node_block_id(head["last_block_id"])},
+        "commit": {
+            **commit,
+            "round": header.commit.round,
+            "block_id": _node_block_id(commit["block_id"]),
+            "signatures": [
+                {**vote.to_json(), "block_id_flag": vote.flag} for vote in header.commit.votes
+            ],
+        },
+    }
+
+
+def _node_block_id(value: Json) -> JsonObject:
+    member = _object(value, "block id")
+    parts = _object(member["parts"], "parts")
+    return {**member, "parts": {**parts, "total": int(str(parts["total"]))}}
+
+
 def _range(value: Json) -> JsonObject:
     member = _object(value, "subtree root proof")
     if member.get("leaf_hash"):

@@ -1,1 +1,1 @@
-"""Asking a Celestia node over JSON-RPC: what is sent, what is read, and what went wrong."""
+"""Asking a Celestia node over JSON-RPC; what it answers is read strictly and believed nowhere."""

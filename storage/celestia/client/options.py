@@ -1,29 +1,58 @@
-"""What a submission may cost, and who pays: the TxConfig of a node.
+"""How a submission is paid for and by whom."""
 
-Source: celestiaorg/celestia-node, state/txclient/tx_config.go.
-"""
-
+import math
 from dataclasses import dataclass
+from typing import Literal
+
+from provenance.canonical import SAFE, JsonObject
+from provenance.errors import MalformedError
 
 
 @dataclass(frozen=True, slots=True)
 class TxOptions:
-    """Options of one submission; what is None is left to the node.
+    """What a node's TxConfig says; None leaves it to the node.
 
-    Attributes:
-        gas_price: In utia for a unit of gas.
-        max_gas_price: In utia; a node that would have to pay more refuses.
-        priority: 1 (low) to 3 (high), for the node's estimate.
-        key_name: The key in the node's keyring that signs and pays.
-        signer_address: The same by its address.
-        fee_granter: Address of an account that pays instead.
-        gas: Limit of gas; the node estimates it by default.
+    Prices are in utia a unit of gas. A price that is given is paid as it is; without one the node
+    estimates one, which `max_gas_price` caps.
+
+    Raises:
+        MalformedError: A price, an amount or a name that no node could take.
+
+    Source: celestia-node v0.31.4, state/txclient/tx_config.go.
     """
 
     gas_price: float | None = None
     max_gas_price: float | None = None
-    priority: int | None = None
+    priority: Literal[1, 2, 3] | None = None
     key_name: str | None = None
     signer_address: str | None = None
     fee_granter: str | None = None
     gas: int | None = None
+
+    def __post_init__(self) -> None:
+        for price in (self.gas_price, self.max_gas_price):
+            # To a node a cap of 0 means no cap of the caller's, so it is refused here.
+            if price is not None and not (math.isfinite(price) and 0 < price < 1e9):
+                raise MalformedError(f"a gas price is above 0 utia and below 10**9, got {price}")
+        if self.priority not in (None, 1, 2, 3):
+            raise MalformedError(f"a priority is 1 (low), 2 or 3 (high), got {self.priority}")
+        if self.gas is not None and not 0 < self.gas <= SAFE:
+            raise MalformedError(f"gas is above 0, got {self.gas}")
+        for name in (self.key_name, self.signer_address, self.fee_granter):
+            if name is not None and not (0 < len(name) <= 128 and name.isprintable()):
+                raise MalformedError("a key name or address has 1 to 128 printable characters")
+
+    def to_json(self) -> JsonObject:
+        """The options as a node reads them."""
+        members: JsonObject = {
+            "gas_price": self.gas_price,
+            # Without this a node ignores the price.
+            "is_gas_price_set": None if self.gas_price is None else True,
+            "max_gas_price": self.max_gas_price,
+            "gas": self.gas,
+            "tx_priority": self.priority,
+            "key_name": self.key_name,
+            "signer_address": self.signer_address,
+            "fee_granter_address": self.fee_granter,
+        }
+        return {name: value for name, value in members.items() if value is not None}

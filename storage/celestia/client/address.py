@@ -1,0 +1,53 @@
+"""Where a node is, and whether a token may be sent there."""
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+import httpx
+
+from provenance.errors import MalformedError
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A node's URL; `origin` is what may be shown: a hosted node's path is often a secret."""
+
+    url: httpx.URL = field(repr=False)
+    origin: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """Return the address `text`: http or https, a host, perhaps a port and a path.
+
+        Raises:
+            MalformedError: Something else, or with a user name, a query or a fragment.
+        """
+        try:
+            url = httpx.URL(text)
+        except (httpx.InvalidURL, ValueError, TypeError) as error:
+            raise MalformedError("the node's address is no URL; try http://localhost:26658") from (
+                error
+            )
+        if url.scheme not in ("http", "https") or not url.host:
+            raise MalformedError(
+                "the node's address must begin with http:// or https:// and a host"
+            )
+        if url.userinfo or url.query or url.fragment:
+            raise MalformedError("the node's address has no user, query or fragment; give a token")
+        host = f"[{url.host}]" if ":" in url.host else url.host
+        port = f":{url.port}" if url.port else ""
+        return cls(url, f"{url.scheme}://{host}{port}")
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody on the way can read what is sent: TLS, or this machine alone."""
+        return self.url.scheme == "https" or _is_loopback(self.url.host)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,241 @@
+"""A node over HTTP: one call at a time or many at once, each with a deadline and a bound.
+
+The transport is used without httpx's client around it: so no redirect is followed, no proxy, cookie
+or password file is taken from the environment, and no log line shows an address.
+"""
+
+import ssl
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypedDict, TypeVar, Unpack
+
+import anyio
+import httpx
+from anyio.from_thread import start_blocking_portal
+
+from provenance.errors import MalformedError
+from storage.celestia.client.address import Address
+from storage.celestia.client.call import MIB, Call
+from storage.celestia.client.codec import decode_reply, encode_call
+from storage.celestia.client.errors import DeadlineError, NodeError
+from storage.celestia.client.token import Token
+
+T = TypeVar("T")
+Sleep = Callable[[float], Awaitable[None]]
+
+CONNECT_SECONDS: Final = 10.0
+TRIES: Final = 4
+_BACKOFF: Final = (0.25, 1.0, 4.0)
+_IDLE_SECONDS: Final = 30.0
+"""A node closes idle connections after 120 s; a request on a closed one would count as lost."""
+_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class AsyncNode:
+    """A node, asked from a program that does many things at once."""
+
+    def __init__(
+        self,
+        url: str,
+        token: Token | str | None = None,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        authorities: Path | None = None,
+        plain: bool = False,
+        most_bytes: int = 64 * MIB,
+        sleep: Sleep = anyio.sleep,
+    ) -> None:
+        """Take note of the node; nothing is sent yet.
+
+        Args:
+            url: `http://localhost:26658`, or https.
+            token: The bearer token, if the node wants one.
+            transport: Instead of the network, for tests and for a node in this process.
+            authorities: A PEM file of the certificate authorities that count instead of the
+                system's.
+            plain: Whether a token may go unencrypted to another machine.
+            most_bytes: No answer may be longer, whatever the call's own bound.
+            sleep: Waits between two tries.
+
+        Raises:
+            MalformedError: No such address, token or file, or a token that others could read.
+        """
+        self._address = Address.parse(url)
+        self._token = Token(token) if isinstance(token, str) else token
+        if self._token is not None and not (plain or self._address.is_private):
+            raise MalformedError(
+                f"{self._address.origin}: the token would go unencrypted; use https, or allow it"
+            )
+        self._transport = transport or _transport(authorities)
+        self._most_bytes, self._sleep, self._numbers = most_bytes, sleep, count(1)
+
+    async def ask(self, call: Call[T]) -> T:
+        """Return what the node answers, read as `call` says.
+
+        A read that found no connection or a busy node is tried again, three times at most, within
+        the call's time. A write is sent once.
+
+        Raises:
+            NodeError: No usable answer; after a write, `is_refusal` says whether it surely was not
+                done.
+            MalformedError: The answer is not one to this call; a write may have been done.
+        """
+        with anyio.move_on_after(call.seconds):
+            return await self._tries(call)
+        raise DeadlineError(
+            f"{call.method} at {self._address.origin}: no whole answer in {call.seconds:g} s"
+        )
+
+    async def _tries(self, call: Call[T]) -> T:
+        for pause in () if call.writes else _BACKOFF:
+            try:
+                return await self._once(call)
+            except NodeError as error:
+                if error.kind not in ("unreachable", "busy"):
+                    raise
+            await self._sleep(pause)
+        return await self._once(call)
+
+    async def _once(self, call: Call[T]) -> T:
+        number = next(self._numbers)
+        try:
+            request = self._request(encode_call(number, call), call.seconds)
+            status, body = await self._exchange(request, call)
+            return call.read(decode_reply(number, status, body, call))
+        except (NodeError, MalformedError) as error:
+            raise self._located(call.method, error) from error.__cause__
+
+    async def _exchange(self, request: httpx.Request, call: Call[T]) -> tuple[int, bytes]:
+        try:
+            response = await self._transport.handle_async_request(request)
+            try:
+                return response.status_code, await self._body(
+                    response, min(call.most, self._most_bytes)
+                )
+            finally:
+                await response.aclose()
+        except _NOT_SENT as error:
+            raise NodeError("unreachable", f"no connection: {_words(error)}") from error
+        except httpx.TransportError as error:
+            raise NodeError("lost", "the connection broke before the answer was whole") from error
+
+    async def _body(self, response: httpx.Response, most: int) -> bytes:
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            raise MalformedError("a compressed answer, which was not asked for")
+        body, stream = bytearray(), response.stream
+        if not isinstance(stream, httpx.AsyncByteStream):
+            raise TypeError("the transport is not an asynchronous one")
+        async for chunk in stream:
+            body += chunk
+            if len(body) > most:
+                raise MalformedError(f"an answer of more than {most} bytes")
+        return bytes(body)
+
+    def _request(self, body: bytes, seconds: float) -> httpx.Request:
+        headers = {
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            "content-type": "application/json",
+            "user-agent": "rootline",
+        }
+        if self._token is not None:
+            headers["authorization"] = f"Bearer {self._token.text}"
+        patience = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+        return httpx.Request(
+            "POST",
+            self._address.url,
+            headers=headers,
+            content=body,
+            extensions={"timeout": patience.as_dict()},
+        )
+
+    def _located(
+        self, method: str, error: NodeError | MalformedError
+    ) -> NodeError | MalformedError:
+        """Return the error with the node's name, and without its token should a node repeat it."""
+        text = f"{method} at {self._address.origin}: {error}"
+        text = self._token.redact(text) if self._token is not None else text
+        return NodeError(error.kind, text) if isinstance(error, NodeError) else MalformedError(text)
+
+    async def aclose(self) -> None:
+        """Close what connections there are."""
+        await self._transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+class Options(TypedDict, total=False):
+    """The keyword arguments of `AsyncNode`."""
+
+    transport: httpx.AsyncBaseTransport | None
+    authorities: Path | None
+    plain: bool
+    most_bytes: int
+    sleep: Sleep
+
+
+class Node:
+    """The same node, asked one call after the other; may be shared by threads."""
+
+    def __init__(
+        self, url: str, token: Token | str | None = None, **options: Unpack[Options]
+    ) -> None:
+        """Take note of the node, with the same arguments, and start the thread that asks it."""
+        self._node = AsyncNode(url, token, **options)
+        with ExitStack() as stack:
+            self._portal = stack.enter_context(start_blocking_portal())
+            stack.callback(self._portal.call, self._node.aclose)
+            self._stack = stack.pop_all()
+
+    def ask(self, call: Call[T]) -> T:
+        """Return what the node answers; see `AsyncNode.ask`."""
+        future = self._portal.start_task_soon(self._node.ask, call)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # when the wait was interrupted; a call that is done is not touched
+
+    def close(self) -> None:
+        """Close the connections and end the thread."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _transport(authorities: Path | None) -> httpx.AsyncHTTPTransport:
+    limits = httpx.Limits(keepalive_expiry=_IDLE_SECONDS)
+    return httpx.AsyncHTTPTransport(verify=_context(authorities), trust_env=False, limits=limits)
+
+
+def _context(authorities: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=authorities)
+    except (OSError, ssl.SSLError) as error:
+        raise MalformedError(
+            f"{authorities}: no certificate authorities in PEM: {error}"
+        ) from error
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
