@@ -5,7 +5,7 @@ on it, but a node that lies from the first moment is not found out by that. So t
 told, to be compared with another source.
 """
 
-from storage.celestia.client.client import Node
+from storage.celestia.client.client import AsyncNode, Node
 
 from pipelines.flow.workspace import Workspace
 from provenance.anchor import Anchor
@@ -54,7 +54,7 @@ def choose(
 
 def pin(url: str, token: str | None, known: tuple[int, Digest] | None) -> Anchor:
     """Return the known block as an anchor once the node shows it, or the newest one it shows."""
-    with Node(url, token) as node:
+    with Node(AsyncNode(url, token)) as node:
         call = (
             calls.header_network_head() if known is None else calls.header_get_by_height(known[0])
         )

@@ -3,16 +3,19 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.demo import data, frauds
 from pipelines.demo.training import train
 from pipelines.flow.auditing import WEEK, audit_file, policy_for, verifiers
 from pipelines.flow.catalogue import Version, chunk_table, nodes_of
-from pipelines.flow.exporting import Bundle
+from pipelines.flow.exporting import NEAR, Bundle, spans
 from pipelines.flow.monitoring import sign_checkpoint
 from pipelines.flow.opening import open_records, prove_in_index, records_at
 from pipelines.flow.publishing import publish
@@ -23,6 +26,7 @@ from provenance.errors import MalformedError, UnavailableError, VerificationErro
 from provenance.findings import Finding, Level, Outcome, Verdict
 from provenance.policy import Policy, Requirement
 from provenance.training import Run
+from storage.celestia.block import MAX_HEADERS
 from storage.readers.datasets import Dataset, from_stream
 
 SECOND = 10**9
@@ -261,3 +265,37 @@ def test_the_demo_trains_what_a_replay_of_every_step_agrees_with(story: Story) -
     assert steps.outcome is Outcome.HOLDS
     assert f"{samples} of {samples} steps replayed" in steps.reason
     assert len(chunk_table(story.space, story.versions[1])) == 1
+
+
+@given(
+    first=st.integers(1, 50),
+    length=st.integers(0, 3 * MAX_HEADERS),
+    needed=st.lists(st.integers(1, 3 * MAX_HEADERS), max_size=20),
+)
+def test_a_long_logs_bundle_holds_the_newest_blocks_and_what_the_log_names(
+    first: int, length: int, needed: list[int]
+) -> None:
+    head = first + length
+    found = spans(first, head, needed)
+    assert found[-1][1] == head
+    assert all(low <= high for low, high in found)
+    assert all(below[1] < above[0] for below, above in pairwise(found))
+    for height in needed:
+        inside = any(low <= height <= high for low, high in found)
+        assert inside == (first <= height <= head)
+    assert sum(high - low + 1 for low, high in found) <= MAX_HEADERS + NEAR * len(needed) + 1
+
+
+def test_blocks_near_each_other_are_carried_with_those_between() -> None:
+    head = 10 * MAX_HEADERS
+    tail = (head - MAX_HEADERS // 2, head)
+    assert spans(1, head, [100, 100 + NEAR, 5000]) == [(100, 100 + NEAR), (5000, 5000), tail]
+    assert spans(1, head, [tail[0] - NEAR]) == [(tail[0] - NEAR, head)]
+
+
+def test_made_up_blocks_are_refused(story: Story) -> None:
+    policy, bundle = story.policy, story.bundle()
+    fraud = frauds.relinked_blocks(bundle, story.space)
+    verdict = audit(fraud.bundle, policy, verifiers(), story.space.clock())
+    reasons = [f.reason for f in verdict.findings if f.outcome is Outcome.FAILS]
+    assert any("another block" in reason for reason in reasons)
