@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypedDict, TypeVar, Unpack
+from typing import Final, Self, TypeVar
 
 import anyio
 import httpx
@@ -176,27 +176,15 @@ class AsyncNode:
         await self.aclose()
 
 
-class Options(TypedDict, total=False):
-    """The keyword arguments of `AsyncNode`."""
-
-    transport: httpx.AsyncBaseTransport | None
-    authorities: Path | None
-    plain: bool
-    most_bytes: int
-    sleep: Sleep
-
-
 class Node:
     """The same node, asked one call after the other; may be shared by threads."""
 
-    def __init__(
-        self, url: str, token: Token | str | None = None, **options: Unpack[Options]
-    ) -> None:
-        """Take note of the node, with the same arguments, and start the thread that asks it."""
-        self._node = AsyncNode(url, token, **options)
+    def __init__(self, node: AsyncNode) -> None:
+        """Start the thread that asks `node`, which belongs to this object from now on."""
+        self._node = node
         with ExitStack() as stack:
             self._portal = stack.enter_context(start_blocking_portal())
-            stack.callback(self._portal.call, self._node.aclose)
+            stack.callback(self._portal.call, node.aclose)
             self._stack = stack.pop_all()
 
     def ask(self, call: Call[T]) -> T:

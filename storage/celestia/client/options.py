@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from provenance.canonical import SAFE, JsonObject
 from provenance.errors import MalformedError
@@ -12,8 +11,9 @@ from provenance.errors import MalformedError
 class TxOptions:
     """What a node's TxConfig says; None leaves it to the node.
 
-    Prices are in utia a unit of gas. A price that is given is paid as it is; without one the node
-    estimates one, which `max_gas_price` caps.
+    Prices are in utia a unit of gas. A `gas_price` is paid as it is; without one the node estimates
+    a price by `priority`, 1 (low) to 3 (high), and refuses beyond `max_gas_price`. The key in the
+    node's keyring by its name or address signs and pays, unless the account `fee_granter` does.
 
     Raises:
         MalformedError: A price, an amount or a name that no node could take.
@@ -23,7 +23,7 @@ class TxOptions:
 
     gas_price: float | None = None
     max_gas_price: float | None = None
-    priority: Literal[1, 2, 3] | None = None
+    priority: int | None = None
     key_name: str | None = None
     signer_address: str | None = None
     fee_granter: str | None = None

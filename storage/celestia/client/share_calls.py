@@ -14,6 +14,7 @@ from storage.celestia.client.call import MIB, Call
 from storage.celestia.client.ranges import Range, read_range
 from storage.celestia.client.reading import items, member, nothing, octets, text
 from storage.celestia.fields import base
+from storage.celestia.namespace_data import NamespaceData
 from storage.celestia.share import SHARE_BYTES
 
 MAX_SAMPLES: Final = 256
@@ -58,10 +59,10 @@ class ShareRange:
     proof: JsonObject
 
 
-def share_get_namespace_data(height: int, namespace: bytes) -> Call[Json]:
-    """Ask for all shares of a namespace with proofs that nothing is left out."""
-    params = (height, base(namespace))
-    return Call("share.GetNamespaceData", params, lambda answer: answer, seconds=60, most=64 * MIB)
+def share_get_namespace_data(height: int, namespace: bytes) -> Call[NamespaceData]:
+    """Ask for all shares of a namespace, with what `verify_namespace` takes to prove it."""
+    params, read = (height, base(namespace)), NamespaceData.from_json
+    return Call("share.GetNamespaceData", params, read, seconds=60, most=64 * MIB)
 
 
 def share_get_range(height: int, start: int, end: int) -> Call[ShareRange]:
