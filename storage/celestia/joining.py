@@ -8,6 +8,7 @@ Source: celestiaorg/go-square v4.0.0, share/split_sparse_shares.go, share/paddin
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from provenance.errors import VerificationError
 from storage.celestia.share import (
@@ -40,7 +41,7 @@ def _sequences(shares: Sequence[bytes]) -> Iterator[tuple[int, Sequence[bytes]]]
     starts = [place for place, share in enumerate(shares) if share[HEAD_BYTES - 1] & 1]
     if shares and starts[:1] != [0]:
         raise VerificationError("namespace data: a share continues what never began")
-    for start, end in zip(starts, [*starts[1:], len(shares)], strict=True):
+    for start, end in pairwise([*starts, len(shares)]):
         yield start, shares[start:end]
 
 

@@ -104,12 +104,12 @@ def verify_namespace(
     rows = list(zip(covering, data.rows, strict=True))
     for index, row in rows:
         verify_row(row.proof, namespace, row.shares, availability.rows[index], size)
+    if len(rows) > 1 and any(row.proof.leaf for row in data.rows):
+        raise VerificationError("namespace data: absent from a row that is not alone")
     ranges = [(index * size + r.proof.start, index * size + r.proof.end) for index, r in rows]
     if any(end != start for (_, end), (start, _) in pairwise(ranges)):
         raise VerificationError("namespace data: the shares of a namespace are not adjacent")
     shares = [share for row in data.rows for share in row.shares]
-    if len(rows) > 1 and any(row.proof.leaf for row in data.rows):
-        raise VerificationError("namespace data: absent from one row, and not from another")
     return join(namespace, shares, ranges[0][0]) if shares else ()
 
 

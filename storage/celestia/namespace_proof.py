@@ -101,10 +101,7 @@ def verify_row(
         raise VerificationError(
             "namespace proof: shares of the namespace may stand outside the range"
         )
-    inside = [Subtree(place, 1, leaf) for place, leaf in enumerate(leaves, proof.start)]
-    computed = nmt.range_root(2 * size, inside, proof.nodes)
-    if computed != root:
-        raise RootMismatchError(computed.hex(), root.hex())
+    _lead(proof, leaves, root, size)
 
 
 def verify_row_proofs(
@@ -140,6 +137,45 @@ def verify_row_proofs(
         part = shares[taken : taken + count]
         verify_row(proof, namespace, part, availability.rows[row], availability.size)
         taken += count
+
+
+def verify_shares(
+    proofs: Sequence[NamespaceProof],
+    shares: Sequence[bytes],
+    start: int,
+    availability: DataAvailabilityHeader,
+) -> None:
+    """Check that `shares` stand at `start` of the original square, whatever their namespaces.
+
+    Args:
+        proofs: One a row, as in an answer to share.GetRange.
+        shares: 512 bytes each, row by row.
+        start: Position of the first, row by row.
+        availability: From a verified extended header.
+
+    Raises:
+        MalformedError: The proofs are not those of one run of so many shares.
+        RootMismatchError: Other shares stand there.
+    """
+    size, end, taken = availability.size, start + len(shares), 0
+    rows = range(start // size, -(-end // size))
+    if not 0 <= start < end <= size * size or len(proofs) != len(rows):
+        raise MalformedError("share range: outside the original square, or not a proof a row")
+    for row, proof in zip(rows, proofs, strict=True):
+        first, last = max(start, row * size), min(end, (row + 1) * size)
+        if (proof.start, proof.end) != (first - row * size, last - row * size) or proof.leaf:
+            raise MalformedError(f"share range: the proof of row {row} is for other shares")
+        part = shares[taken : taken + last - first]
+        leaves = [nmt.leaf(share[:NAMESPACE_BYTES], share) for share in part]
+        _lead(proof, leaves, availability.rows[row], size)
+        taken += last - first
+
+
+def _lead(proof: NamespaceProof, leaves: Sequence[Node], root: Node, size: int) -> None:
+    inside = [Subtree(place, 1, leaf) for place, leaf in enumerate(leaves, proof.start)]
+    computed = nmt.range_root(2 * size, inside, proof.nodes)
+    if computed != root:
+        raise RootMismatchError(computed.hex(), root.hex())
 
 
 def _leaves(proof: NamespaceProof, namespace: bytes, shares: Sequence[bytes]) -> list[Node]:
