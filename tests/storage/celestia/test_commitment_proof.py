@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from hashlib import shake_256
+from hashlib import sha256, shake_256
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,17 @@ from provenance import rfc9162
 from provenance.errors import MalformedError, ProvenanceError, VerificationError
 from provenance.field import Digest
 from provenance.rfc9162 import MerklePath
-from storage.celestia import block, nmt, square
+from storage.celestia import block, square
 from storage.celestia.answers import normalise_proof
-from storage.celestia.commitment_proof import CommitmentProof, RowRange, verify_commitment_proof
+from storage.celestia.commitment_proof import (
+    CommitmentProof,
+    RowRange,
+    verify_commitment_proof,
+    verify_place,
+)
 from storage.celestia.extended import ExtendedHeader
 from storage.celestia.nmt import Node
-from storage.celestia.share import Blob, commitment_of, share_commitment, subtree_widths
+from storage.celestia.share import Blob, commitment_of, share_commitment
 from storage.ledger import MemoryLedger
 
 ROOT = Path(__file__).parents[3]
@@ -51,39 +56,95 @@ def test_recorded_proofs_verify(case: dict[str, Any]) -> None:
     assert commitment_of(proof.subtree_roots) == base64.b64decode(case["commitment"])
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_the_third_partys_proofs_lead_to_their_data_roots(name: str) -> None:
-    """The blobs are not published, so their subtree roots are taken from the proofs."""
+def third_party(name: str) -> list[tuple[Any, Digest]]:
+    """Return commitment proofs and the data roots they lead to."""
     file = THIRD_PARTY / f"{name}.json"
     if not file.exists():
         pytest.skip("third parties' vectors are not here")
-    for case in json.loads(file.read_text()):
-        proof = CommitmentProof.from_json(normalise_proof(case["commitment_proof"]))
-        assert computed_rows(proof) == [row.root for row in proof.rows]
-        for row in proof.rows:
-            leaf = rfc9162.leaf_hash(row.root)
-            rfc9162.verify_path(leaf, row.path, Digest(base64.b64decode(case["root"])))
-
-
-def computed_rows(proof: CommitmentProof) -> list[Node]:
-    roots = iter(proof.subtree_roots)
-    width = next(
-        width
-        for width in (1, 2, 4, 8, 16)
-        if sum(1 for row in proof.rows for _ in subtree_widths(row.start, row.end, width))
-        == len(proof.subtree_roots)
-    )
+    cases = json.loads(file.read_text())
+    assert len(cases) == 12
     return [
-        nmt.range_root(
-            2 * proof.size,
-            [
-                nmt.Subtree(start, size, next(roots))
-                for start, size in subtree_widths(row.start, row.end, width)
-            ],
-            row.nodes,
-        )
-        for row in proof.rows
+        (normalise_proof(each["commitment_proof"]), Digest(base64.b64decode(each["root"])))
+        for each in cases
     ]
+
+
+def verify_unseen(evidence: Any, honest: CommitmentProof, data_root: Digest) -> None:
+    """Check a proof whose blob is not published, by the subtree roots of the honest proof."""
+    proof = CommitmentProof.from_json(evidence)
+    verify_place(proof, honest.share_count, honest.subtree_roots, data_root)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_third_partys_proofs_lead_to_their_data_roots(name: str) -> None:
+    for evidence, data_root in third_party(name):
+        verify_unseen(evidence, CommitmentProof.from_json(evidence), data_root)
+
+
+def flipped(text: str) -> str:
+    data = bytearray(base64.b64decode(text))
+    data[-1] ^= 1
+    return base64.b64encode(data).decode()
+
+
+def change(evidence: Any, *where: Any, by: Callable[[Any], Any]) -> Any:
+    copy = json.loads(json.dumps(evidence))
+    inner = copy
+    for step in where[:-1]:
+        inner = inner[step]
+    inner[where[-1]] = by(inner[where[-1]])
+    return copy
+
+
+def added(by: int) -> Callable[[str], str]:
+    return lambda text: str(int(text) + by)
+
+
+def one_row_below(evidence: Any) -> Any:
+    rows = ("row_proof", "start_row"), ("row_proof", "end_row")
+    moved = change(change(evidence, *rows[0], by=added(1)), *rows[1], by=added(1))
+    for place in range(len(moved["row_proof"]["proofs"])):
+        moved = change(moved, "row_proof", "proofs", place, "index", by=added(1))
+    return moved
+
+
+THEIR_CHANGES: dict[str, Callable[[Any], Any]] = {
+    "a subtree root": lambda one: change(one, "subtree_roots", 0, by=flipped),
+    "an end": lambda one: change(one, "subtree_root_proofs", 0, "end", by=added(1)),
+    "an aunt": lambda one: change(one, "row_proof", "proofs", 0, "aunts", 0, by=flipped),
+    "its rows": one_row_below,
+    "a root more": lambda one: change(one, "subtree_roots", by=lambda each: [*each, each[0]]),
+    "a root less": lambda one: change(one, "subtree_roots", by=lambda each: each[:-1]),
+    "a node": lambda one: change(one, "subtree_root_proofs", 0, "nodes", 0, by=flipped),
+    "a row root": lambda one: change(one, "row_proof", "row_roots", 0, by=flipped),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("changed", THEIR_CHANGES)
+def test_a_changed_proof_of_the_third_party_is_refused(name: str, changed: str) -> None:
+    for evidence, data_root in third_party(name):
+        honest = CommitmentProof.from_json(evidence)
+        with pytest.raises(ProvenanceError):
+            verify_unseen(THEIR_CHANGES[changed](evidence), honest, data_root)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_third_partys_proofs_are_for_one_root_and_one_commitment(name: str) -> None:
+    for evidence, data_root in third_party(name):
+        honest = CommitmentProof.from_json(evidence)
+        with pytest.raises(VerificationError):
+            verify_unseen(evidence, honest, Digest(sha256(data_root).digest()))
+        roots = (Node(honest.subtree_roots[0][:-1] + b"\0"), *honest.subtree_roots[1:])
+        assert commitment_of(roots) != commitment_of(honest.subtree_roots)
+        with pytest.raises(VerificationError):
+            verify_unseen(evidence, replace(honest, subtree_roots=roots), data_root)
+
+
+def test_fewer_subtree_roots_than_subtrees_are_refused() -> None:
+    less = replace(PROOF, subtree_roots=PROOF.subtree_roots[:-1])
+    with pytest.raises(VerificationError, match="do not have"):
+        verify_place(less, PROOF.share_count, less.subtree_roots, DATA_ROOT)
 
 
 SPACE, OTHER = bytes(19) + b"rootline01", bytes(19) + b"rootline02"
