@@ -180,9 +180,7 @@ def rfc3339(time: int) -> str:
 
 
 def _ledger_rests(log: Published, item: Anchored) -> tuple[str, ...]:
-    own = f"the operator of self-hosted ledger {item.block.chain}" if log.is_self_hosted else ""
-    rests = (own, f"anchor {log.blocks.anchor.hash.hex()[:16]}…", "the issuer's key")
-    return tuple(rest for rest in rests if rest)
+    return (*log.rests(item.block), "the issuer's key")
 
 
 def _check_facts(case: Case, commitment: DatasetCommitment) -> None:

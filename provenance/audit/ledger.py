@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from provenance import checkpoint, envelope
-from provenance.anchor import Anchor, Blocks, believe
+from provenance.anchor import Anchor, Blocks, Step, believe
 from provenance.audit.case import Case
 from provenance.canonical import Fields, JsonObject
 from provenance.canonical import digest as document_digest
@@ -17,6 +17,7 @@ from provenance.log import Genesis, SealedHeader, verify_entries, verify_header
 from provenance.receipt import Block, LedgerVerifier, Receipt
 
 BLOCKS_KIND = "rootline/blocks/v1"
+PUBLIC = "celestia"
 MAX_BLOCKS = 2**20
 SECOND = 10**9
 
@@ -31,6 +32,8 @@ class Published:
         blocks: Believed blocks of the log's chain.
         posted: The block in which each header was shown to stand, by sequence number.
         checkpoint: A monitor's checkpoint that was found to speak for this log, or None.
+        is_self_hosted: Whether somebody could have written this history alone: the operator of a
+            ledger that is not Celestia, or one validator. So too if no header shows the power.
     """
 
     genesis: Genesis
@@ -38,6 +41,7 @@ class Published:
     blocks: Blocks
     posted: Mapping[int, Block]
     checkpoint: Checkpoint | None
+    is_self_hosted: bool
 
     def block_of(self, sequence: int) -> Block:
         """Return the block that holds a header, or raise UnavailableError."""
@@ -46,9 +50,22 @@ class Published:
         return self.posted[sequence]
 
     @property
-    def is_self_hosted(self) -> bool:
-        """Whether the ledger's operator could have rewritten order and blocks."""
-        return self.genesis.ledger != "celestia"
+    def operator(self) -> str:
+        """Who could have written this history alone; empty if it takes several."""
+        chain = self.genesis.chain
+        if not self.is_self_hosted:
+            return ""
+        if self.genesis.ledger != PUBLIC:
+            return f"the operator of self-hosted ledger {chain}"
+        return f"whoever holds most of the voting power of self-hosted chain {chain}"
+
+    def rests(self, block: Block) -> tuple[str, ...]:
+        """Return what it rests on that a header stands in `block`, and that the block stands."""
+        validators = (
+            f"less than a third of the voting power of {block.chain} being dishonest (block "
+            f"{block.height}: {len(block.power)} validators)"
+        )
+        return (self.operator or validators, self.blocks.anchor_of(block.height).label)
 
 
 def published(case: Case) -> Published:
@@ -67,7 +84,14 @@ def published(case: Case) -> Published:
     posted = _receipts(case, sealed, genesis, blocks, verifier)
     history = _history(case, sealed, posted)
     found = _checkpoint(case, history, blocks, genesis)
-    return Published(genesis, history, blocks, posted, found)
+    is_self_hosted = genesis.ledger != PUBLIC or _is_lone(blocks, posted)
+    return Published(genesis, history, blocks, posted, found, is_self_hosted)
+
+
+def _is_lone(blocks: Blocks, posted: Mapping[int, Block]) -> bool:
+    """Whether one validator could have written the history alone, or no header shows otherwise."""
+    shown = [block for block in posted.values() if block.power]
+    return blocks.is_lone or not shown or any(Step(b).is_held(thirds=2) for b in shown)
 
 
 def _headers(case: Case) -> list[SealedHeader]:
@@ -98,7 +122,7 @@ def _check_owner(case: Case, sealed: Sequence[SealedHeader]) -> None:
 
 
 def _anchors(case: Case, genesis: Genesis) -> list[Anchor]:
-    """Return the policy's anchors for the log's chain, the highest first."""
+    """Return the policy's anchors for the log's chain."""
     place = (genesis.ledger, genesis.chain)
     found = [anchor for anchor in case.policy.anchors if (anchor.ledger, anchor.chain) == place]
     if not found:
@@ -106,7 +130,7 @@ def _anchors(case: Case, genesis: Genesis) -> list[Anchor]:
             f"the policy has no anchor for {genesis.ledger} chain {genesis.chain!r}; an anchor "
             "that only the evidence names does not count"
         )
-    return sorted(found, key=lambda anchor: -anchor.height)
+    return found
 
 
 def _verifier(case: Case, genesis: Genesis) -> LedgerVerifier:
@@ -117,13 +141,12 @@ def _verifier(case: Case, genesis: Genesis) -> LedgerVerifier:
 
 
 def _blocks(case: Case, anchors: Sequence[Anchor], verifier: LedgerVerifier) -> Blocks:
-    anchor = anchors[0]
     data = case.bundle.members.get("blocks.json")
     if data is None:
         raise UnavailableError("the bundle holds no block headers, so no receipt has an anchor")
     fields = Fields.parse(data, BLOCKS_KIND, limit=2**28)
-    fields.constant("ledger", anchor.ledger)
-    fields.constant("chain", anchor.chain)
+    fields.constant("ledger", anchors[0].ledger)
+    fields.constant("chain", anchors[0].chain)
     plain = [item.members for item in fields.objects("linked", MAX_BLOCKS)]
     extended = [item.members for item in fields.objects("signed", MAX_BLOCKS)]
     fields.done()
@@ -132,12 +155,16 @@ def _blocks(case: Case, anchors: Sequence[Anchor], verifier: LedgerVerifier) -> 
     _check_links(linked)
     _check_links(signed)
     trusting = case.policy.trusting_seconds * SECOND
-    return believe(linked, signed, anchor, case.now, trusting, anchors[1:])
+    return believe(linked, signed, anchors, case.now, trusting)
 
 
 def _check_links(blocks: Sequence[Block]) -> None:
     for below, block in pairwise(blocks):
-        if (block.height, block.previous) != (below.height + 1, below.hash):
+        if block.height <= below.height:
+            raise VerificationError(
+                f"blocks.json: block {block.height} stands after block {below.height}"
+            )
+        if block.height == below.height + 1 and block.previous != below.hash:
             raise VerificationError(
                 f"blocks.json: block {block.height} does not follow block {below.height} before it"
             )
@@ -238,7 +265,7 @@ def _checkpoint(
             subject,
             Level.L1,
             f"headers 0 to {best.sequence} are one chain; a monitor scanned to block {best.last}",
-            rests_on=("the monitor's key", f"anchor {blocks.anchor.hash.hex()[:16]}…"),
+            rests_on=("the monitor's key", blocks.anchor_of(best.last).label),
         )
     return best
 
@@ -256,7 +283,7 @@ def _check_checkpoint(
     headers = [sighting.sealed.header for sighting in history.headers]
     if document_digest(data).hex() != name:
         raise MalformedError("its name is not its digest")
-    if (found.chain, found.log) != (blocks.anchor.chain, headers[0].log_id):
+    if (found.chain, found.log) != (blocks.chain, headers[0].log_id):
         raise VerificationError("it speaks of another chain or log")
     if found.sequence >= len(headers):
         raise UnavailableError("its head is beyond the headers in the bundle")

@@ -63,7 +63,7 @@ def _registered(
         Level.L1,
         f"announced in block {start_at.block.height}, registered in block {item.block.height}; "
         f"{run.transcript.steps} steps; declared metrics (L0): {metrics or 'none'}",
-        rests_on=("the issuer's key", f"anchor {log.blocks.anchor.hash.hex()[:16]}…"),
+        rests_on=("the issuer's key", *log.rests(item.block)),
         notes=(f"run {run.digest.hex()}", f"start {run.start.hex()}"),
     )
     return registered
@@ -163,8 +163,7 @@ def _check_operator(case: Case, log: Published) -> None:
 
 
 def _operator(log: Published) -> tuple[str, ...]:
-    words = f"the operator of self-hosted ledger {log.genesis.chain}, whom the policy trusts"
-    return (words,) if log.is_self_hosted else ()
+    return (f"{log.operator}, whom the policy trusts",) if log.is_self_hosted else ()
 
 
 def _check_order(

@@ -68,6 +68,15 @@ class ExtendedHeader:
         Raises:
             VerificationError: One of them belongs to another block, or too few signed.
         """
+        self.verify_parts()
+        verify_commit(self.header.chain, self.commit, self.validators)
+
+    def verify_parts(self) -> None:
+        """Check that header, validators, commit and roots agree, without the signatures.
+
+        Raises:
+            VerificationError: One of them belongs to another block.
+        """
         header, commit = self.header, self.commit
         _agree(self.availability.data_root, header.data_root)
         _agree(self.validators.hash, header.validators)
@@ -76,7 +85,6 @@ class ExtendedHeader:
             raise VerificationError(f"block {header.height} carries a commit for {commit.height}")
         if header.proposer not in {each.address for each in self.validators.validators}:
             raise VerificationError(f"block {header.height}: its proposer is no validator")
-        verify_commit(header.chain, commit, self.validators)
 
 
 def _agree(computed: Digest, committed: Digest) -> None:
