@@ -27,8 +27,7 @@ T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
 
 CONNECT_SECONDS: Final = 10.0
-TRIES: Final = 4
-_BACKOFF: Final = (0.25, 1.0, 4.0)
+_BACKOFF: Final = (0.25, 0.5, 1.0)
 _IDLE_SECONDS: Final = 30.0
 """A node closes idle connections after 120 s; a request on a closed one would count as lost."""
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -158,7 +157,9 @@ class AsyncNode:
         """Return the error with the node's name, and without its token should a node repeat it."""
         text = f"{method} at {self._address.origin}: {error}"
         text = self._token.redact(text) if self._token is not None else text
-        return NodeError(error.kind, text) if isinstance(error, NodeError) else MalformedError(text)
+        if isinstance(error, NodeError):
+            return NodeError(error.kind, text, refused=error.is_refusal)
+        return MalformedError(text)
 
     async def aclose(self) -> None:
         """Close what connections there are."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from provenance.canonical import Json, decode_loose
 from provenance.errors import MalformedError
 from storage.celestia.client.call import MIB, Call
-from storage.celestia.client.errors import Kind, NodeError, kind_of
+from storage.celestia.client.errors import Kind, NodeError, told
 
 MAX_REQUEST: Final = 16 * MIB
 """A node reads no more (celestia-node v0.31.4, api/rpc/server.go)."""
@@ -95,8 +95,7 @@ def _application_error(error: Json, call: Call[Any]) -> NodeError:
     code, text = (error.get("code"), error.get("message")) if isinstance(error, dict) else (0, 0)
     if type(code) is not int or not isinstance(text, str):
         raise MalformedError("the answer's error has no code and message")
-    kind = kind_of(text)
-    return NodeError(kind, f"the node says ({code}): {_shown(text, call)}")
+    return told(code, text, f"the node says ({code}): {_shown(text, call)}")
 
 
 def _http_error(status: int) -> NodeError:

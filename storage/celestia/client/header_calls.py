@@ -15,7 +15,7 @@ from storage.celestia.client.reading import items, member, nothing, text
 from storage.celestia.extended import ExtendedHeader
 from storage.celestia.fields import upper
 
-MAX_RANGE: Final = 512
+MAX_RANGE: Final = 64
 """Headers that a node gives in one answer (go-header, MaxRangeRequestSize)."""
 WAIT_SECONDS: Final = 60.0
 
@@ -73,10 +73,10 @@ def header_wait_for_height(height: int, seconds: float = WAIT_SECONDS) -> Call[E
 def header_get_range_by_height(
     from_header: ExtendedHeader, to: int
 ) -> Call[tuple[ExtendedHeader, ...]]:
-    """Ask for the headers above `from_header` and below `to`, at most 512; all come, in order.
+    """Ask for the headers above `from_header` and below `to`, at most 64; all come, in order.
 
     Raises:
-        MalformedError: No header or more than 512 lie between.
+        MalformedError: No header or more than 64 lie between.
     """
     first = from_header.header.height + 1
     if not 1 <= to - first <= MAX_RANGE:
