@@ -1,0 +1,1 @@
+"""EigenDA behind its proxy: bytes are put and fetched, and nothing that it says is proof."""
