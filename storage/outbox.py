@@ -3,18 +3,20 @@
     outbox/<log id>/00000000000000000004/
       header        envelope bytes of the batch's header     written first, together,
       entries       the entries' blob, empty if none         and never changed
-      submitted     {"height":7,"kind":"rootline/submitted/v1"}
+      attempted     {"attempts":2,"first":7,"kind":"rootline/attempted/v1","latest":31,"time":…}
+      submitted     {"height":33,"kind":"rootline/submitted/v1"}
       receipt       the receipt's bytes
 
-A batch is `pending`, then `submitted` at a height, then `receipted`; each step is one file that
-appears whole. Whatever is killed when, the next run finds one of these states and goes on, with
-the same bytes: a log that posts two headers for one number is a fork, and that cannot be undone.
+A batch is `pending`, `attempted` as soon as somebody may have submitted it, `submitted` at a height
+where it was seen, then `receipted`; each step is one file that appears whole. Whatever is killed
+when, the next run finds one of these states and goes on, with the same bytes: a log that posts two
+headers for one number is a fork, and that cannot be undone.
 """
 
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -26,13 +28,15 @@ from provenance.log import MAX_BLOB, MAX_SEQUENCE
 from provenance.receipt import MAX_HEIGHT
 from storage.atomic import create_atomic, make_folder, new_folder, read_bounded, sweep, write_atomic
 from storage.lock import PATIENCE, locked
+from storage.posting import MAX_ATTEMPTS, MAX_TIME, Attempt
 
 KIND: Final = "rootline/submitted/v1"
+ATTEMPTED: Final = "rootline/attempted/v1"
 MAX_RECEIPT: Final = canonical.MAX_BYTES
 _FOLDER: Final = re.compile(r"[0-9]{20}")
 _LOG: Final = re.compile(r"[0-9a-f]{64}")
 
-State = Literal["pending", "submitted", "receipted"]
+State = Literal["pending", "attempted", "submitted", "receipted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +49,16 @@ class Entry:
     entries: bytes
     height: int | None = None
     receipt: bytes | None = None
+    attempt: Attempt | None = None
 
     @property
     def state(self) -> State:
         """How far it has come."""
         if self.receipt is not None:
             return "receipted"
-        return "pending" if self.height is None else "submitted"
+        if self.height is not None:
+            return "submitted"
+        return "pending" if self.attempt is None else "attempted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +78,16 @@ class Outbox:
 
         Raises:
             VerificationError: Other bytes were fixed for this number: that would be a fork.
-            MalformedError: The number leaves a gap.
+            MalformedError: The number leaves a gap, or no transaction holds so many bytes.
             UnavailableError: It cannot be written.
         """
-        if not 0 <= sequence <= MAX_SEQUENCE or max(len(header), len(entries)) > MAX_BLOB:
+        if not 0 <= sequence <= MAX_SEQUENCE or len(header) + len(entries) > MAX_BLOB:
             raise MalformedError(f"batch {sequence} of {len(header)} and {len(entries)} bytes")
-        last = self.last(log)
-        if last is not None and sequence > last.sequence + 1:
-            raise MalformedError(f"batch {sequence} would follow {last.sequence}: a gap in the log")
         path = self._path(log, sequence)
+        if not self._path(log, sequence - 1).is_dir():
+            newest = max(self._sequences(log), default=sequence)
+            if sequence > newest + 1:
+                raise MalformedError(f"batch {sequence} would follow {newest}: a gap in the log")
         make_folder(path.parent)
         sweep(path.parent)
         try:
@@ -93,8 +101,26 @@ class Outbox:
             raise VerificationError(f"{path}: other bytes are fixed for batch {sequence}: no fork")
         return found
 
+    def attempted(self, entry: Entry, attempt: Attempt) -> Entry:
+        """Return the batch once it is on the disk that it is about to be submitted.
+
+        Raises:
+            VerificationError: It is not the attempt after the one that is there, or the batch was
+                seen on the ledger already.
+            UnavailableError: It cannot be written: nothing may be submitted.
+        """
+        found = self.read(entry.log, entry.sequence)
+        if found.height is not None:
+            raise VerificationError(f"batch {entry.sequence} is on the ledger at {found.height}")
+        if attempt != Attempt.after(found.attempt, attempt.latest, attempt.time):
+            raise VerificationError(f"batch {entry.sequence}: {attempt} after {found.attempt}")
+        path = self._path(entry.log, entry.sequence) / "attempted"
+        sweep(path.parent)
+        write_atomic(path, _written(attempt))
+        return replace(found, attempt=attempt)
+
     def submitted(self, entry: Entry, height: int) -> Entry:
-        """Return the batch once it is written down at which height the ledger took it.
+        """Return the batch once it is written down at which height the ledger holds it.
 
         Raises:
             VerificationError: Another height was written down before.
@@ -149,7 +175,7 @@ class Outbox:
         path = self._path(log, sequence)
         if not path.is_dir():
             raise UnavailableError(f"no batch {sequence} in {path.parent}")
-        submitted, receipt = path / "submitted", path / "receipt"
+        submitted, receipt, attempted = path / "submitted", path / "receipt", path / "attempted"
         return Entry(
             log,
             sequence,
@@ -157,6 +183,7 @@ class Outbox:
             read_bounded(path / "entries", MAX_BLOB),
             _height(submitted) if submitted.exists() else None,
             read_bounded(receipt, MAX_RECEIPT) if receipt.exists() else None,
+            _attempt(attempted) if attempted.exists() else None,
         )
 
     def _sequences(self, log: Digest) -> list[int]:
@@ -177,3 +204,30 @@ def _height(path: Path) -> int:
     except MalformedError as error:
         raise MalformedError(f"{path}: {error}") from error
     return height
+
+
+def _attempt(path: Path) -> Attempt:
+    try:
+        fields = Fields.parse(read_bounded(path, 4096), ATTEMPTED)
+        found = Attempt(
+            first=fields.integer("first", 0, MAX_HEIGHT),
+            latest=fields.integer("latest", 0, MAX_HEIGHT),
+            number=fields.integer("attempts", 1, MAX_ATTEMPTS),
+            time=fields.integer("time", 0, MAX_TIME),
+        )
+        fields.done()
+    except MalformedError as error:
+        raise MalformedError(f"{path}: {error}") from error
+    return found
+
+
+def _written(attempt: Attempt) -> bytes:
+    return canonical.encode(
+        {
+            "kind": ATTEMPTED,
+            "attempts": attempt.number,
+            "first": attempt.first,
+            "latest": attempt.latest,
+            "time": attempt.time,
+        }
+    )
