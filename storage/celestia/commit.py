@@ -115,9 +115,19 @@ class Commit:
 
 def sign_bytes(chain: str, commit: Commit, vote: Vote) -> bytes:
     """Return what a validator signs for `vote`, its length first."""
-    voted = wire.message(4, commit.block_id.encoded) if vote.flag == FOR_BLOCK else b""
-    body = wire.integer(1, _PRECOMMIT) + wire.fixed(2, commit.height) + wire.fixed(3, commit.round)
-    body += voted + wire.message(5, wire.timestamp(vote.time)) + wire.octets(6, chain.encode())
+    return _framed(_frame(chain, commit, vote.flag), vote)
+
+
+def _frame(chain: str, commit: Commit, flag: int) -> tuple[bytes, bytes]:
+    """Return what stands before and after the time in what is signed: the same for all votes."""
+    voted = wire.message(4, commit.block_id.encoded) if flag == FOR_BLOCK else b""
+    head = wire.integer(1, _PRECOMMIT) + wire.fixed(2, commit.height) + wire.fixed(3, commit.round)
+    return head + voted, wire.octets(6, chain.encode())
+
+
+def _framed(frame: tuple[bytes, bytes], vote: Vote) -> bytes:
+    before, after = frame
+    body = before + wire.message(5, wire.timestamp(vote.time)) + after
     return wire.varint(len(body)) + body
 
 
@@ -134,10 +144,12 @@ def verify_commit(chain: str, commit: Commit, validators: ValidatorSet) -> None:
             f"commit {commit.height} has {len(commit.votes)} votes for "
             f"{len(validators.validators)} validators"
         )
+    frames = {flag: _frame(chain, commit, flag) for flag in (FOR_BLOCK, FOR_NONE)}
     power = 0
     for validator, vote in zip(validators.validators, commit.votes, strict=True):
         if vote.flag != ABSENT:
-            _verify_vote(chain, commit, vote, validator)
+            _check_place(commit, vote, validator)
+            _verify_vote(chain, commit, vote, validator, _framed(frames[vote.flag], vote))
         power += validator.power if vote.flag == FOR_BLOCK else 0
     if 3 * power <= 2 * validators.power:
         raise VerificationError(
@@ -146,14 +158,19 @@ def verify_commit(chain: str, commit: Commit, validators: ValidatorSet) -> None:
         )
 
 
-def _verify_vote(chain: str, commit: Commit, vote: Vote, validator: Validator) -> None:
+def _check_place(commit: Commit, vote: Vote, validator: Validator) -> None:
     if vote.address != validator.address:
         raise MalformedError(
             f"commit {commit.height}: a vote by {upper(vote.address)} stands where "
             f"{upper(validator.address)} must vote: unknown, twice, or out of order"
         )
+
+
+def _verify_vote(
+    chain: str, commit: Commit, vote: Vote, validator: Validator, message: bytes
+) -> None:
     try:
-        validator.key.verify(sign_bytes(chain, commit, vote), vote.signature)
+        validator.key.verify(message, vote.signature)
     except SignatureError as error:
         raise SignatureError(
             f"block {commit.height} of {chain}: the signature of validator "

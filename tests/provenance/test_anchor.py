@@ -170,3 +170,255 @@ def test_a_second_anchor_is_compared_with_the_believed_block_of_its_height() -> 
     assert both(at(20)).at(9) == CHAIN[8]
     with pytest.raises(VerificationError, match="another block 4 than the anchor"):
         both(at(4, hash=word("other")))
+
+
+# leaving a block by a jump
+
+
+def crewed(crew: dict[str, int], *, signers: str | None = None, **changes: object) -> Block:
+    """Return a block by validators with these powers, whom all or only `signers` signed."""
+    power = tuple((name.encode(), share) for name, share in crew.items())
+    names = crew if signers is None else signers
+    values: dict[str, object] = {"power": power}
+    values["signers"] = frozenset(name.encode() for name in names)
+    values["validators"] = values["next_validators"] = word(*crew)
+    return replace(block(1), **(values | changes))  # type: ignore[arg-type]  # any one may be given
+
+
+def at_height(height: int, made: Block, branch: str = "") -> Block:
+    """Return the block as one of a chain's branch; the blocks between are not shown."""
+    return replace(
+        made, height=height, hash=word(height, branch), previous=word(height - 1, branch),
+        time=height * 10**9,
+    )  # fmt: skip
+
+
+FOUR = {"a": 1, "b": 1, "c": 1, "d": 1}
+
+
+def jump(crew: dict[str, int], signers: str, new: dict[str, int] | None = None) -> bool:
+    """Whether a block of `crew` leads to one that `signers` signed, in a set that is theirs."""
+    low = at_height(5, crewed(crew))
+    high = at_height(9, crewed(new or dict.fromkeys(signers, 1), signers=signers))
+    return 9 in believe([], [low, high], [at(5)], NOW, TRUSTING).believed
+
+
+@pytest.mark.parametrize(
+    ("crew", "signers", "is_enough"),
+    [
+        (FOUR, "ab", True),
+        (FOUR, "a", False),
+        ({"a": 1, "b": 1, "c": 1}, "a", False),
+        ({"a": 100, "b": 100, "c": 100}, "a", False),
+        ({"a": 101, "b": 100, "c": 100}, "a", True),
+        ({"a": 1, "b": 2}, "a", False),
+        ({"a": 34, "b": 66}, "a", True),
+        ({"a": 33, "b": 66}, "a", False),
+        ({"a": 1, "b": 2**60}, "a", False),
+        (FOUR, "xyz", False),
+        (FOUR, "xyzab", True),
+        (FOUR, "", False),
+    ],
+)
+def test_a_jump_needs_more_than_a_third_of_the_power_of_the_block_that_is_left(
+    crew: dict[str, int],
+    signers: str,
+    is_enough: bool,  # noqa: FBT001  # a column
+) -> None:
+    assert jump(crew, signers, {"x": 1}) is is_enough
+
+
+def test_a_vote_has_the_power_of_the_set_that_is_left_not_of_the_attackers() -> None:
+    assert not jump({"a": 1, "b": 1, "c": 1}, "a", {"a": 2**60})
+
+
+def test_a_key_that_stands_twice_in_a_set_counts_once() -> None:
+    twice = replace(crewed(FOUR), power=((b"a", 1), (b"a", 1), (b"b", 1), (b"c", 1)))
+    low, high = at_height(5, twice), at_height(9, crewed({"x": 1}, signers="a"))
+    assert 9 not in believe([], [low, high], [at(5)], NOW, TRUSTING).believed
+
+
+def test_only_a_signed_block_can_be_left_by_a_jump() -> None:
+    low, high = at_height(5, crewed(FOUR)), at_height(9, crewed(FOUR))
+    plain = replace(low, power=(), signers=frozenset())
+    assert believed([plain], [high], at(5)) == (5,)
+    assert believed([], [low, high], at(5)) == (5, 9)
+    assert believed([low], [high], at(5)) == (5, 9)
+    unsigned = replace(high, power=(), signers=frozenset())
+    assert believed([unsigned], [low], at(5)) == (5,)
+
+
+def test_below_a_block_that_was_jumped_to_links_count() -> None:
+    crew = crewed(FOUR)
+    chain = [at_height(height, crew) for height in range(1, 10)]
+    assert believed(chain[5:8], [chain[4], chain[8]], at(5)) == (5, 6, 7, 8, 9)
+    found = believe([chain[5], chain[7]], [chain[4], chain[8]], [at(5)], NOW, TRUSTING)
+    assert sorted(found.believed) == [5, 8, 9]
+    with pytest.raises(UnavailableError, match="the links end at block 8"):
+        found.at(6)
+
+
+def test_links_that_lead_below_the_anchor_to_another_history_are_a_fork() -> None:
+    crew = crewed(FOUR)
+    chain = [at_height(height, crew) for height in range(1, 10)]
+    other = [at_height(height, crew, "fork") for height in range(1, 10)]
+    # The fork leaves out the anchor's own height: what is not there cannot be compared.
+    assert believed([other[5]], [chain[4], other[8]], at(5)) == (5, 9)
+    forged = [*other[:4], replace(other[5], previous=chain[4].hash), *other[6:]]
+    assert believed([forged[4], *other[6:8]], [chain[4], other[8]], at(5)) == (5, 6, 7, 8, 9)
+    with pytest.raises(VerificationError, match="another block 5 than the anchor"):
+        believed(other[4:8], [chain[4], other[8]], at(5))
+
+
+def test_a_fork_below_a_second_anchor_is_an_alarm_that_names_both_blocks() -> None:
+    crew = crewed(FOUR)
+    chain = [at_height(height, crew) for height in range(1, 10)]
+    other = [at_height(height, crew, "fork") for height in range(1, 10)]
+    anchors = [at(9), Anchor("embedded", "embedded-1", 5, word(5, ""))]
+    links = [*chain[6:9], other[7]]
+    known = believe(links, [chain[4], chain[7]], anchors, NOW, TRUSTING)
+    assert (known.anchor_of(7).height, known.anchor_of(5).height) == (9, 5)
+    with pytest.raises(VerificationError, match="two believed blocks 8") as caught:
+        believe(links, [chain[4], other[7]], anchors, NOW, TRUSTING)
+    assert chain[7].hash.hex() in str(caught.value)
+    assert other[7].hash.hex() in str(caught.value)
+
+
+def test_an_anchor_that_the_evidence_contradicts_is_an_alarm_whatever_hangs_on_the_others() -> None:
+    crew = crewed(FOUR)
+    chain = [at_height(height, crew) for height in range(1, 10)]
+    for anchors in ([at(9), at(4, hash=word("real"))], [at(4, hash=word("real")), at(9)]):
+        with pytest.raises(VerificationError, match="another block 4 than the anchor"):
+            believe(chain, [], anchors, NOW, TRUSTING)
+    with pytest.raises(VerificationError, match="two anchors for block 4"):
+        believe(chain, [], [at(4), at(4, hash=word("real"))], NOW, TRUSTING)
+
+
+def test_every_anchor_starts_a_walk_of_its_own() -> None:
+    crew = crewed(FOUR)
+    chain = [at_height(height, crew) for height in range(1, 10)]
+    strangers = crewed(dict.fromkeys("wxyz", 1))
+    later = [at_height(height, strangers) for height in range(20, 24)]
+    both = [*chain, *later]
+    only = believe(chain[:3], both, [at(3)], later[-1].time, TRUSTING)
+    assert sorted(only.believed) == list(range(1, 10))
+    found = believe(chain[:3], both, [at(3), at(20)], later[-1].time, TRUSTING)
+    assert sorted(found.believed) == [*range(1, 10), *range(20, 24)]
+    assert found.anchor_of(9).height == 3
+    assert found.anchor_of(22).height == 20
+
+
+def test_keys_of_old_validators_cannot_write_on_from_an_old_anchor() -> None:
+    low, forged = at_height(5, crewed(FOUR)), at_height(9, crewed(FOUR))
+    old = replace(forged, time=low.time + TRUSTING)
+    for now in (low.time + TRUSTING, low.time + 100 * TRUSTING):
+        dated = replace(old, time=now)
+        found = believe([], [low, dated], [at(5)], now, TRUSTING)
+        assert sorted(found.believed) == [5]
+        with pytest.raises(UnavailableError, match="older than the trusting period"):
+            found.at(9)
+    # A step in between does not make the anchor younger.
+    steps = [at_height(5, crewed(FOUR)), at_height(6, crewed(FOUR)), old]
+    assert believed([], steps, at(5), low.time + TRUSTING) == (5,)
+
+
+def test_a_jump_goes_forward_in_time_and_not_beyond_the_clock() -> None:
+    low, high = at_height(5, crewed(FOUR)), at_height(9, crewed(FOUR))
+    for time in (low.time, low.time - 1):
+        with pytest.raises(VerificationError, match="block 9 is not later than block 5"):
+            believed([], [low, replace(high, time=time)], at(5))
+    assert believed([], [low, replace(high, time=NOW + DRIFT)], at(5)) == (5, 9)
+    ahead = believe([], [low, replace(high, time=NOW + DRIFT + 1)], [at(5)], NOW, TRUSTING)
+    with pytest.raises(UnavailableError, match="dated later than this check"):
+        ahead.at(9)
+
+
+def test_two_blocks_that_a_third_vouches_for_are_an_equivocation() -> None:
+    low, high = at_height(5, crewed(FOUR)), at_height(9, crewed(FOUR))
+    twin = at_height(9, crewed(FOUR, signers="abc"), "twin")
+    with pytest.raises(VerificationError, match="two signed blocks for height 9") as caught:
+        believed([], [low, high, twin], at(5))
+    assert twin.hash.hex() in str(caught.value)
+    stranger = at_height(9, crewed({"x": 1}), "twin")
+    assert believed([], [low, stranger, high], at(5)) == (5, 9)
+
+
+def test_the_next_block_needs_the_announced_validators_however_many_vouch() -> None:
+    low, following = at_height(5, crewed(FOUR)), at_height(6, crewed(FOUR))
+    changed = replace(following, validators=word("others"))
+    assert believed([], [low, changed], at(5)) == (5,)
+    assert believed([], [low, replace(following, previous=word("x"))], at(5)) == (5,)
+
+
+def lone(*blocks: Block, anchor: int = 5) -> bool:
+    return believe([], blocks, [at(anchor)], NOW, TRUSTING).is_lone
+
+
+def test_who_could_have_written_the_blocks_alone_is_seen() -> None:
+    third = {"a": 34, "b": 33, "c": 33}
+    low = at_height(5, crewed(third))
+    assert not lone(low)
+    assert not lone(low, at_height(6, crewed(third)))
+    assert lone(low, at_height(9, crewed(third)))  # one of them suffices for a jump
+    assert lone(low, at_height(6, replace(crewed({"a": 3, "b": 1}), validators=low.validators)))
+    assert not lone(low, at_height(9, crewed({"a": 3, "b": 1}, signers="")))
+    even = at_height(5, crewed({"a": 1, "b": 1, "c": 1}))
+    assert not lone(even, at_height(9, crewed({"a": 2, "b": 1, "c": 0}, signers="ab")))
+    assert lone(at_height(5, crewed({"a": 1})))
+
+
+# against a slow reference
+
+
+def slowly(linked: list[Block], signed: list[Block], anchor: Block) -> set[Digest]:
+    """Return the hashes of believed blocks, by looking at everything again and again."""
+    here, found = anchor, {anchor.hash}
+    for height in range(anchor.height + 1, 30):
+        for b in signed:
+            power = {key: share for key, share in here.power if key in b.signers}
+            third = sum(share for _, share in here.power) / 3
+            is_next = b.previous == here.hash and b.validators == here.next_validators
+            if b.height == height and (
+                is_next if height == here.height + 1 else sum(power.values()) > third
+            ):
+                here = b
+                found.add(b.hash)
+                break
+    while more := {
+        b.hash for a in (*linked, *signed) if a.hash in found
+        for b in (*linked, *signed) if b.hash == a.previous
+    } - found:  # fmt: skip
+        found |= more
+    return found
+
+
+CREWS = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 4), min_size=1, max_size=5)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Block]:
+    """Draw a chain in which validators come and go."""
+    chain, crew = [], draw(CREWS)
+    for height in range(1, draw(st.integers(2, 12))):
+        following = draw(CREWS) if draw(st.booleans()) else crew
+        names = "".join(sorted(crew))
+        signers = draw(st.sampled_from([names, names[:2], names[1:]]))
+        made = crewed(crew, signers=signers, next_validators=word(*following))
+        chain.append(at_height(height, made))
+        crew = following
+    return chain
+
+
+@settings(deadline=None, max_examples=200)
+@given(histories(), st.data())
+def test_what_is_believed_is_what_a_slow_reference_believes(
+    chain: list[Block], data: st.DataObject
+) -> None:
+    heights = st.sets(st.sampled_from([b.height for b in chain]))
+    low = data.draw(st.sampled_from(chain))
+    known = data.draw(heights)
+    linked = [b for b in chain if b.height in known]
+    shown = data.draw(heights) | {low.height}
+    signed = [b for b in chain if b.height in shown]
+    found = believe(linked, signed, [at(low.height)], NOW + TRUSTING // 2, TRUSTING)
+    assert {b.hash for b in found.believed.values()} == slowly(linked, signed, low)
