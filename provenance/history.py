@@ -11,6 +11,8 @@ the disk and needs no more memory after a year than after a day:
     dataset <id>  name@version                         label, first, child: which came first
     start <id>    the run's name                       run <start>     the run statement's digest
     head, gap     the newest number, the first gap     orphan <start>  a run without its start
+    posted <id>   a header's envelope, with its entries
+    open, unopened <id>  envelopes that were posted whole, and those of which only the digest was
 """
 
 from collections import defaultdict
@@ -19,6 +21,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from provenance.attestation import Attestation, verify
+from provenance.canonical import digest as document_digest
 from provenance.dataset import DatasetCommitment
 from provenance.envelope import PublicKey
 from provenance.errors import ProvenanceError
@@ -170,7 +173,11 @@ class Examination:
     def head(self) -> tuple[int, Digest] | None:
         """Number and digest of the newest header in the chain, or None."""
         number = self.facts.get("head", "")
-        return None if number is None else (int(number), self._header(int(number))[0])
+        return None if number is None else (int(number), self.digest_of(int(number)))
+
+    def digest_of(self, sequence: int) -> Digest:
+        """Return the digest of the header with this number, which stands in the chain."""
+        return self._header(sequence)[0]
 
     def waiting(self) -> tuple[Problem, ...]:
         """Return what is wrong as it stands, but may be mended by what is posted later."""
@@ -187,12 +194,18 @@ class Examination:
         keys = self.facts.keys("orphan", MOST)
         return tuple(Problem("run-without-start", start[:16], words) for start in keys)
 
+    def is_known(self, posted: Digest) -> bool:
+        """Return whether a header's envelope with this SHA-256 was met with its entries."""
+        return self.facts.get("posted", posted.hex()) is not None
+
     def add(self, sighting: Sighting) -> Added:
         """Return what a sighting shows; those of one block come in the order of their numbers."""
         header, digest = sighting.sealed.header, sighting.sealed.digest
+        if sighting.entries is not None:
+            self.facts.put("posted", document_digest(sighting.sealed.envelope).hex(), "")
         if self.facts.get("header", str(header.sequence)) is None:
             return self._append(sighting, digest)
-        if self._header(header.sequence)[0] != digest:
+        if self.digest_of(header.sequence) != digest:
             kind = "second-log" if header.sequence == 0 else "fork"
             words = "there is a second, different header for this place under the same key"
             return Added(problems=(Problem(kind, f"batch {header.sequence}", words),))
@@ -240,7 +253,7 @@ class Examination:
         if header.previous != before:
             words = "it follows another header than the one before it: the log was rewritten"
             yield Problem("rewritten", subject, words)
-        if header.log_id != self._header(0)[0]:
+        if header.log_id != self.digest_of(0):
             yield Problem("rewritten", subject, "it names another log")
         if height and sighting.height and sighting.height < height:
             words = f"it was posted at height {sighting.height}, before its predecessor"
@@ -271,7 +284,8 @@ class Examination:
                 envelopes.append((body, False))
             elif (named := Digest(body)) in self.opened:
                 envelopes.append((self.opened[named], False))
-            else:
+            elif self.facts.get("open", named.hex()) is None:
+                self.facts.put("unopened", named.hex(), "")
                 unopened.append(named)
         return tuple(envelopes), tuple(unopened)
 
@@ -291,6 +305,8 @@ class Examination:
                 problems.append(Problem("misplaced", f"batch {sequence}", words))
                 continue
             found.append(item)
+            self.facts.put("open", item.digest.hex(), "")
+            self.facts.drop("unopened", item.digest.hex())
             problems.extend(self._published(item))
         return tuple(found), tuple(problems)
 
@@ -356,6 +372,7 @@ class Chronicle:
             self._headers[sequence] = sighting
         self._attestations += [(sequence, item) for item in added.attestations]
         self._unopened.update(added.unopened)
+        self._unopened.difference_update(item.digest for item in added.attestations)
         self.report(added.problems)
         return added
 

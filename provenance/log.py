@@ -16,6 +16,7 @@ and that many bytes.
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -34,6 +35,11 @@ MAX_ENTRIES: Final = 2**20
 MAX_ENTRY: Final = 2**22
 MAX_BLOB: Final = 7 * 2**20
 MAX_SEQUENCE: Final = 2**53 - 1
+_END: Final = re.compile(
+    rb'","payloadType":"%b","signatures":\[\{"keyid":"([0-9a-f]{64})","sig":"[^"]{88}"\}\]\}\Z'
+    % re.escape(PAYLOAD_TYPE.encode())
+)
+_END_BYTES: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +256,15 @@ def verify_header(data: bytes, trusted: Sequence[PublicKey]) -> SealedHeader:
     if header.genesis is not None and header.genesis.key != key:
         raise SignatureError("the first header is not signed by the key that it names")
     return SealedHeader(header, data, key, canonical.digest(payload))
+
+
+def key_named(data: bytes) -> str | None:
+    """Return the key id that a header's envelope names at its end, or None if it is none.
+
+    A hint that costs nothing, so that what strangers post need not be decoded; nothing is verified.
+    """
+    found = _END.search(data[-_END_BYTES:])
+    return found[1].decode() if found else None
 
 
 def _seal(header: Header, signer: Signer) -> bytes:

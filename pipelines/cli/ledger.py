@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from pipelines.cli.following import follow
+from pipelines.cli.node import serve
 from pipelines.cli.options import AsJson, Force, Output
 from pipelines.cli.output import open_space, say, write_new
 
@@ -74,4 +76,6 @@ def checkpoint(output: Output, force: Force = False, json: AsJson = False) -> No
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
+    group.command()(follow)
+    group.command()(serve)
     app.add_typer(group, name="ledger")

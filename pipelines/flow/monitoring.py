@@ -1,23 +1,49 @@
-"""Reading an issuer's log off the ledger, and signing what was seen: the monitor.
+"""Reading an issuer's log off the ledger once, and signing what was seen: a monitor at one moment.
 
-Blobs by strangers in the namespace are passed over: only what the log's key signed counts, and a
-blob of entries only beside the header that names it. Anybody can post a header's bytes again, so
-what counts is the first posting of it that has its entries beside it.
+For one that goes on, see `following.py`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from provenance import canonical, checkpoint
+from pipelines.flow.scanning import note, pages
+from provenance import checkpoint
 from provenance.checkpoint import Checkpoint
 from provenance.envelope import PublicKey, Signer
-from provenance.errors import ProvenanceError, UnavailableError, VerificationError
+from provenance.errors import UnavailableError, VerificationError
 from provenance.field import Digest
-from provenance.history import History, Problem, Sighting, examine
-from provenance.log import SealedHeader, verify_entries, verify_header
-from provenance.receipt import LedgerVerifier
-from storage.celestia.share import Blob
+from provenance.history import Chronicle, History
+from provenance.log import Genesis
+from provenance.receipt import Block, LedgerVerifier
+from storage.celestia.header_store import EquivocationError
 from storage.ledger import Ledger
+
+Head = tuple[int, Digest]
+"""A log's newest header: its number and its digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A log that is looked for: in which namespace, and under which keys, from which height."""
+
+    namespace: bytes
+    keys: tuple[PublicKey, ...]
+    first: int
+
+    def seen(self, chain: str, log: Digest, head: Head, last: int, block: Digest) -> Checkpoint:
+        """Return what somebody saw who read up to the block `last` and found `head` there."""
+        sequence, digest = head
+        return Checkpoint(
+            chain=chain,
+            log=log,
+            head=digest,
+            sequence=sequence,
+            first=self.first,
+            last=last,
+            block=block,
+            namespace=self.namespace,
+            keys=tuple(sorted({key.key_id for key in self.keys})),
+        )
 
 
 def scan(ledger: Ledger, namespace: bytes, keys: Sequence[PublicKey], last: int) -> History:
@@ -29,22 +55,7 @@ def scan(ledger: Ledger, namespace: bytes, keys: Sequence[PublicKey], last: int)
         keys: Keys that sign the log's headers and entries.
         last: Highest block to read.
     """
-    found: dict[Digest, Sighting] = {}
-    problems: list[Problem] = []
-    for height in range(1, last + 1):
-        blobs = ledger.blobs(height, namespace)
-        beside = {canonical.digest(blob.data): blob.data for blob in blobs}
-        for blob in blobs:
-            sealed = _header(blob, keys)
-            if sealed is None:
-                continue
-            known = found.get(sealed.header.digest)
-            if known is None or known.entries is None:
-                entries = _entries(sealed, beside, problems)
-                if known is None or entries is not None:
-                    found[sealed.header.digest] = Sighting(sealed, height, entries)
-    history = examine(found.values(), keys, {})
-    return replace(history, problems=(*history.problems, *problems, *_alone(history)))
+    return _read(ledger, Watch(namespace, tuple(keys), ledger.first), last)[0]
 
 
 def sign_checkpoint(
@@ -58,33 +69,31 @@ def sign_checkpoint(
 
     Raises:
         UnavailableError: There is no log in the namespace.
-        VerificationError: The log is forked, rewritten or has a gap: nothing is signed.
+        VerificationError: The log is forked, rewritten or has a gap, or the ledger's blocks do not
+            hold what the ledger gave: nothing is signed.
     """
-    last = ledger.head()
-    history = scan(ledger, namespace, keys, last)
+    watch = Watch(namespace, tuple(keys), ledger.first)
+    history, block = _read(ledger, watch, ledger.head())
     if not history.headers:
         raise UnavailableError("no log in this namespace yet: `rootline publish` starts it")
     if history.problems:
         first = history.problems[0]
         raise VerificationError(f"{first.subject}: {first.kind}: {first.words}; nothing is signed")
-    _check_place(history, ledger, namespace)
-    head = history.headers[-1].sealed.header
-    seen = Checkpoint(
-        chain=ledger.chain,
-        log=head.log_id,
-        head=head.digest,
-        sequence=head.sequence,
-        first=history.headers[0].height or 1,
-        last=last,
-        block=verifier.signed_block(ledger.header(last)).hash,
-        namespace=namespace,
-        keys=tuple(sorted({key.key_id for key in keys})),
-    )
+    check_place(history.headers[0].sealed.header.genesis, ledger, namespace)
+    if verifier.signed_block(ledger.header(block.height)).hash != block.hash:
+        raise EquivocationError(f"block {block.height} was replaced while the log was read")
+    head = history.headers[-1].sealed
+    place = (head.header.sequence, head.digest)
+    seen = watch.seen(ledger.chain, head.header.log_id, place, block.height, block.hash)
     return seen, checkpoint.sign(seen, monitor)
 
 
-def _check_place(history: History, ledger: Ledger, namespace: bytes) -> None:
-    genesis = history.headers[0].sealed.header.genesis
+def check_place(genesis: Genesis | None, ledger: Ledger, namespace: bytes) -> None:
+    """Check that a log's first header names the place where it was read.
+
+    Raises:
+        VerificationError: Another ledger, chain or namespace.
+    """
     place = (ledger.kind, ledger.chain, namespace)
     if genesis is None or (genesis.ledger, genesis.chain, genesis.namespace) != place:
         raise VerificationError(
@@ -92,29 +101,14 @@ def _check_place(history: History, ledger: Ledger, namespace: bytes) -> None:
         )
 
 
-def _header(blob: Blob, keys: Sequence[PublicKey]) -> SealedHeader | None:
-    try:
-        return verify_header(blob.data, keys)
-    except ProvenanceError:
-        return None
-
-
-def _entries(
-    sealed: SealedHeader, beside: Mapping[Digest, bytes], problems: list[Problem]
-) -> tuple[bytes, ...] | None:
-    header = sealed.header
-    if header.blob is None:
-        return ()
-    if header.blob not in beside:
-        return None
-    try:
-        return verify_entries(header, beside[header.blob])
-    except ProvenanceError as error:
-        problems.append(Problem("bad-entries", f"batch {header.sequence}", str(error)))
-        return ()
-
-
-def _alone(history: History) -> Iterator[Problem]:
-    for sequence in history.unseen:
-        words = "it was posted without its entries: they are not beside their header"
-        yield Problem("entries-missing", f"batch {sequence}", words)
+def _read(ledger: Ledger, watch: Watch, last: int) -> tuple[History, Block]:
+    chronicle = Chronicle(watch.keys, {})
+    block: Block | None = None
+    for page in pages(ledger, [watch.namespace], watch.first, last, None):
+        note(page, watch.namespace, watch.keys, chronicle)
+        block = page.block
+    if block is None:
+        raise UnavailableError(f"the ledger ends at block {last}, below block {watch.first}")
+    history = chronicle.history()
+    waiting = chronicle.examination.waiting()
+    return replace(history, problems=tuple(dict.fromkeys((*history.problems, *waiting)))), block
