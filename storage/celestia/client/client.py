@@ -103,9 +103,9 @@ class AsyncNode:
         try:
             request = self._request(encode_call(number, call), call.seconds)
             status, body = await self._exchange(request, call)
-            return call.read(decode_reply(number, status, body, call))
+            return call.read(decode_reply(number, status, body, self._secrets(call)))
         except (NodeError, MalformedError) as error:
-            raise self._located(call.method, error) from error.__cause__
+            raise self._located(call, error) from error.__cause__
 
     async def _exchange(self, request: httpx.Request, call: Call[T]) -> tuple[int, bytes]:
         try:
@@ -133,6 +133,10 @@ class AsyncNode:
                 raise MalformedError(f"an answer of more than {most} bytes")
         return bytes(body)
 
+    def _secrets(self, call: Call[T]) -> list[str]:
+        token = self._token.text if self._token is not None else ""
+        return [secret for secret in (token, call.secret) if secret]
+
     def _request(self, body: bytes, seconds: float) -> httpx.Request:
         headers = {
             "accept": "application/json",
@@ -154,9 +158,10 @@ class AsyncNode:
     def _located(
         self, method: str, error: NodeError | MalformedError
     ) -> NodeError | MalformedError:
-        """Return the error with the node's name, and without its token should a node repeat it."""
-        text = f"{method} at {self._address.origin}: {error}"
-        text = self._token.redact(text) if self._token is not None else text
+        """Return the error with the node's name, and without secrets that the node repeats."""
+        text = f"{call.method} at {self._address.origin}: {error}"
+        for secret in self._secrets(call):
+            text = text.replace(secret, "[secret]")
         if isinstance(error, NodeError):
             return NodeError(error.kind, text, refused=error.is_refusal)
         return MalformedError(text)

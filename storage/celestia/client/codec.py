@@ -7,6 +7,7 @@ Source: www.jsonrpc.org/specification; filecoin-project/go-jsonrpc v0.10.1, serv
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from provenance.canonical import Json, decode_loose
@@ -47,8 +48,8 @@ def encode_call(number: int, call: Call[Any]) -> bytes:
     return body
 
 
-def decode_reply(number: int, status: int, body: bytes, call: Call[Any]) -> Json:
-    """Return the result in the answer to request `number`.
+def decode_reply(number: int, status: int, body: bytes, secrets: Sequence[str] = ()) -> Json:
+    """Return the result in the answer to request `number`; no error shows one of `secrets`.
 
     Raises:
         NodeError: The node reports an error, or there is no whole answer.
@@ -64,7 +65,10 @@ def decode_reply(number: int, status: int, body: bytes, call: Call[Any]) -> Json
         raise
     if "error" not in reply and status != _OK:
         raise _http_error(status)
-    return _result(number, reply, call)
+    _check_reply(number, reply)
+    if "error" in reply:
+        raise _told(reply["error"], status, secrets)
+    return reply["result"]
 
 
 def _object(body: bytes) -> dict[str, Json]:
@@ -79,23 +83,24 @@ def _object(body: bytes) -> dict[str, Json]:
     return reply
 
 
-def _result(number: int, reply: dict[str, Json], call: Call[Any]) -> Json:
+def _check_reply(number: int, reply: dict[str, Json]) -> None:
     if ("result" in reply) == ("error" in reply):
         raise MalformedError("the answer must have either a result or an error")
-    answered = reply.get("id")
+    answered = reply.get("id", number + 1)
     # A request that could not be read is answered with an error for nobody (specification, 5).
-    if (type(answered) is not int or answered != number) and ("result" in reply or answered):
+    is_ours = type(answered) is int and answered == number
+    if not is_ours and not (answered is None and "error" in reply):
         raise MalformedError("this answers another request")
-    if "error" in reply:
-        raise _application_error(reply["error"], call)
-    return reply["result"]
 
 
-def _application_error(error: Json, call: Call[Any]) -> NodeError:
+def _told(error: Json, status: int, secrets: Sequence[str]) -> NodeError:
     code, text = (error.get("code"), error.get("message")) if isinstance(error, dict) else (0, 0)
     if type(code) is not int or not isinstance(text, str):
         raise MalformedError("the answer's error has no code and message")
-    return told(code, text, f"the node says ({code}): {_shown(text, call)}")
+    found = told(code, text, f"the node says ({code}): {_shown(text, secrets)}")
+    if found.kind == "other" and status in _BY_STATUS:
+        return NodeError(_BY_STATUS[status], str(found))
+    return found
 
 
 def _http_error(status: int) -> NodeError:
@@ -105,11 +110,13 @@ def _http_error(status: int) -> NodeError:
         "busy": ": it is busy; try again later",
         "other": "; is this a Celestia node's address? Redirects are not followed",
     }
-    return NodeError(kind, f"HTTP status {status}{advice.get(kind, '')}")
+    text = f"HTTP status {status}{advice.get(kind, '')}"
+    return NodeError(kind, text, refused=True if kind == "other" else None)
 
 
-def _shown(text: str, call: Call[Any]) -> str:
-    """Return the node's words as one line that no terminal obeys."""
-    open_text = text.replace(call.secret, "[secret]") if call.secret else text
-    clean = "".join(c if c.isprintable() else " " for c in open_text[: 4 * _SHOWN])
+def _shown(text: str, secrets: Sequence[str]) -> str:
+    """Return the node's words as one line that no terminal obeys, secrets out before it is cut."""
+    for secret in secrets:
+        text = text.replace(secret, "[secret]")
+    clean = "".join(c if c.isprintable() else " " for c in text[: 4 * _SHOWN])
     return clean if len(clean) <= _SHOWN else clean[:_SHOWN] + "…"

@@ -23,7 +23,3 @@ class Token:
                 f"a node's token has 1 to {MAX_TOKEN} characters A-Z a-z 0-9 . _ ~ + / = - and no "
                 "line break"
             )
-
-    def redact(self, text: str) -> str:
-        """Return `text` without the token."""
-        return text.replace(self.text, "[token]")
