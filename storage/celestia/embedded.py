@@ -3,16 +3,19 @@
 It shows order and integrity to whoever trusts the key's holder, and nothing more. A block is one
 transaction, written through to the disk, so a process that is killed at any point leaves the file
 as it was before or after the block. Several processes may use the file: whoever writes waits for
-the other, up to a bound. The file is opened for each call and closed after it.
+the other, up to a bound. The file is opened for each call and closed after it, unless it is
+`kept_open`.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Final
 
-from provenance.canonical import Fields, JsonObject
+from provenance import canonical
+from provenance.canonical import Fields, JsonObject, decode
 from provenance.envelope import Signer
 from provenance.errors import MalformedError, VerificationError
 from provenance.receipt import Receipt
@@ -65,9 +68,14 @@ class EmbeddedLedger:
         self.chain = chain
         self._signer, self._clock = signer, clock
         self._file = LedgerFile(path, wait_seconds)
-        self._file.ensure(lambda database: self._add(database, None, (), _EMPTY))
+        self._known: tuple[bytes, ExtendedHeader] | None = None
+        self._file.ensure(lambda database: self._add(database, None, _NOTHING, _EMPTY))
         with self._file.reading() as database:
             self._tip(database)
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Keep the file open between calls while the block runs, for whoever calls often."""
+        return self._file.kept_open()
 
     def head(self) -> int:
         """Return the height of the newest block."""
@@ -110,7 +118,7 @@ class EmbeddedLedger:
     def advance(self) -> int:
         """Append an empty block and return its height; a later block can serve as a seed."""
         with self._file.writing() as database:
-            return self._append(database, (), _EMPTY)
+            return self._append(database, _NOTHING, _EMPTY)
 
     def reach(self, height: int) -> None:
         """Append empty blocks until there is a block `height`."""
@@ -135,11 +143,10 @@ class EmbeddedLedger:
             ledger_rows.header(database, height)
             return ledger_rows.blobs(database, height)
 
-    def is_empty(self, height: int) -> bool:
-        """Whether a block holds nothing."""
+    def written_header(self, height: int) -> bytes:
+        """Return the extended header of one block as it stands in the file."""
         with self._file.reading() as database:
-            ledger_rows.header(database, height)
-            return not ledger_rows.is_any(database, height)
+            return ledger_rows.written_header(database, height)
 
     def height_named(self, name: str) -> int | None:
         """Return the height of the block whose hash is `name`, upper-case hex, or None."""
@@ -191,29 +198,35 @@ class EmbeddedLedger:
         if not isinstance(entry, _Entry):
             return entry
         # Another process, or an entry before this one, may have written it meanwhile.
-        return entry.found(database) or self._append(database, entry.blobs, roots)
+        return entry.found(database) or self._append(database, entry, roots)
 
-    def _append(
-        self, database: Connection, blobs: Sequence[Blob], roots: DataAvailabilityHeader
-    ) -> int:
-        return self._add(database, self._tip(database), blobs, roots)
+    def _append(self, database: Connection, entry: "_Entry", roots: DataAvailabilityHeader) -> int:
+        return self._add(database, self._tip(database), entry, roots)
 
     def _add(
         self,
         database: Connection,
         below: ExtendedHeader | None,
-        blobs: Sequence[Blob],
+        entry: "_Entry",
         roots: DataAvailabilityHeader,
     ) -> int:
         block = make_block(below, roots, self.chain, self._clock(), self._signer)
-        ledger_rows.insert(database, block, blobs)
-        return block.header.height
+        written, height = canonical.encode(block.to_json()), block.header.height
+        ledger_rows.insert(database, height, written, entry.blobs, entry.names)
+        self._known = (written, block)
+        return height
 
     def _tip(self, database: Connection) -> ExtendedHeader:
         head = ledger_rows.head(database)
         if head == 0:
             raise VerificationError(f"{self._file.path} has lost its blocks: restore it")
-        return self._verified(ledger_rows.header(database, head))
+        written, known = ledger_rows.written_header(database, head), self._known
+        # Bytes that were made or verified here need no second look, whoever else wrote meanwhile.
+        block = known[1] if known and known[0] == written else self._verified(decode(written))
+        if block.header.height != head:
+            raise VerificationError(f"block {block.header.height} stands in the place of {head}")
+        self._known = (written, block)
+        return block
 
     def _verified(self, header: JsonObject) -> ExtendedHeader:
         block = ExtendedHeader.from_json(header)
@@ -232,7 +245,7 @@ class _Entry:
     """A submission's blobs, each once, and the names by which they are found."""
 
     blobs: tuple[Blob, ...]
-    names: tuple[tuple[bytes, bytes], ...]
+    names: tuple[ledger_rows.Name, ...]
 
     @classmethod
     def of(cls, blobs: Sequence[Blob]) -> "_Entry | MalformedError":
@@ -277,3 +290,4 @@ def _check_rows(database: Connection) -> None:
 
 
 _EMPTY: Final = availability(lay_out(()))
+_NOTHING: Final = _Entry((), ())

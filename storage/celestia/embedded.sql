@@ -14,3 +14,5 @@ CREATE TABLE IF NOT EXISTS blob (
   PRIMARY KEY (height, position)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS blob_by_commitment ON blob (commitment, namespace);
+CREATE INDEX IF NOT EXISTS block_by_hash
+  ON block (CAST(header AS TEXT) ->> '$.commit.block_id.hash');

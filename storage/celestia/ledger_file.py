@@ -2,6 +2,9 @@
 
 Beside the file stands, while somebody writes, `<file>.writer` with the number of his process, so
 that whoever waits in vain can be told whom for.
+
+A connection is opened for each use and closed after it, unless the file is `kept_open`: then up to
+eight stay, and each is used only while the file at the path is the one that it opened.
 """
 
 import contextlib
@@ -9,10 +12,11 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from sqlite3 import Connection
+from threading import Lock
 from typing import Final
 
 from provenance.errors import MalformedError, UnavailableError
@@ -29,12 +33,59 @@ _PASSING: Final = {
 }
 
 
+_MOST_IDLE: Final = 8
+Identity = tuple[int, int] | None
+"""Device and inode: which file it is that stands at a path; None: there was none to be seen."""
+
+
+class _Idle:
+    """Connections that wait for their next use, each with the file that it opened."""
+
+    def __init__(self) -> None:
+        self._lock, self._users = Lock(), 0
+        self._free: list[tuple[Identity, Connection]] = []
+
+    def take(self, wanted: Identity) -> Connection | None:
+        """Return a connection to that file, and close those to another that stood there before."""
+        with self._lock:
+            old = [each for each in self._free if each[0] != wanted]
+            self._free = [each for each in self._free if each[0] == wanted]
+            taken = self._free.pop()[1] if self._free else None
+        for _, connection in old:
+            connection.close()
+        return taken
+
+    def give(self, identity: Identity, connection: Connection) -> None:
+        """Keep a connection that is in no transaction, or close it."""
+        with self._lock:
+            if identity and self._users and len(self._free) < _MOST_IDLE:
+                self._free.append((identity, connection))
+                return
+        connection.close()
+
+    @contextlib.contextmanager
+    def used(self) -> Iterator[None]:
+        """Keep connections while the block runs."""
+        with self._lock:
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                old = [] if self._users else self._free
+                self._free = self._free if self._users else []
+            for _, connection in old:
+                connection.close()
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerFile:
     """A file of blocks, and how long to wait for another process that is writing to it."""
 
     path: Path
     wait_seconds: float
+    _idle: _Idle = field(default_factory=_Idle, repr=False, compare=False)
 
     def ensure(self, fill: Callable[[Connection], object]) -> None:
         """Make the file with what `fill` writes into it, unless it is there already."""
@@ -77,17 +128,45 @@ class LedgerFile:
                 self._writer.unlink(missing_ok=True)
             database.execute("COMMIT")
 
+    def kept_open(self) -> contextlib.AbstractContextManager[None]:
+        """Keep connections open between uses, by any thread, while the block runs."""
+        return self._idle.used()
+
     @contextlib.contextmanager
     def _open(self) -> Iterator[Connection]:
-        address = f"{self.path.absolute().as_uri()}?mode=rw"
-        with (
-            self._translated(),
-            contextlib.closing(
-                sqlite3.connect(address, uri=True, timeout=self.wait_seconds, isolation_level=None)
-            ) as database,
-        ):
+        with self._translated():
+            identity = self._identity()
+            database = self._idle.take(identity) or self._connect()
+            try:
+                yield database
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+            except BaseException:
+                database.close()
+                raise
+            self._idle.give(identity, database)
+
+    def _identity(self) -> Identity:
+        try:
+            stands = self.path.stat()
+        except OSError:  # SQLite says what is wrong
+            return None
+        return (stands.st_dev, stands.st_ino)
+
+    def _connect(self) -> Connection:
+        database = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=self.wait_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
             database.execute("PRAGMA synchronous = FULL")
-            yield database
+        except BaseException:
+            database.close()
+            raise
+        return database
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

@@ -6,20 +6,22 @@ from sqlite3 import Connection
 from provenance import canonical
 from provenance.canonical import JsonObject
 from provenance.errors import UnavailableError
-from storage.celestia.extended import ExtendedHeader
-from storage.celestia.share import Blob, share_commitment
+from storage.celestia.share import Blob
+
+Name = tuple[bytes, bytes]
+"""A blob's share commitment and its namespace."""
 
 
-def insert(database: Connection, block: ExtendedHeader, blobs: Sequence[Blob]) -> None:
-    """Write one block and its blobs."""
-    height = block.header.height
-    row = (height, canonical.encode(block.to_json()))
-    database.execute("INSERT INTO block VALUES (?, ?)", row)
+def insert(
+    database: Connection, height: int, header: bytes, blobs: Sequence[Blob], names: Sequence[Name]
+) -> None:
+    """Write one block and its blobs, each under its name."""
+    database.execute("INSERT INTO block VALUES (?, ?)", (height, header))
     database.executemany(
         "INSERT INTO blob VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (height, i, b.namespace, share_commitment(b), b.version, b.signer, b.data)
-            for i, b in enumerate(blobs)
+            (height, i, blob.namespace, commitment, blob.version, blob.signer, blob.data)
+            for i, (blob, (commitment, _)) in enumerate(zip(blobs, names, strict=True))
         ],
     )
 
@@ -32,25 +34,27 @@ def head(database: Connection) -> int:
 
 def header(database: Connection, height: int) -> JsonObject:
     """Return the extended header of one block, or raise UnavailableError."""
+    return canonical.decode(written_header(database, height))
+
+
+def written_header(database: Connection, height: int) -> bytes:
+    """Return the extended header of one block as it was written, or raise UnavailableError."""
     row = database.execute("SELECT header FROM block WHERE height = ?", (height,)).fetchone()
     if row is None:
         raise UnavailableError(f"there is no block {height}; the newest is {head(database)}")
-    return canonical.decode(row[0])
+    return bytes(row[0])
 
 
 def height_named(database: Connection, name: str) -> int | None:
-    """Return the height of the block whose hash is `name`, upper-case hex, or None."""
+    """Return the height of the block whose hash is `name`, upper-case hex, or None.
+
+    Files made before there was an index on it are read whole.
+    """
     row = database.execute(
         "SELECT height FROM block WHERE CAST(header AS TEXT) ->> '$.commit.block_id.hash' = ?",
         (name,),
     ).fetchone()
     return None if row is None else int(row[0])
-
-
-def is_any(database: Connection, height: int) -> bool:
-    """Whether a block holds any blobs."""
-    query = "SELECT EXISTS (SELECT 1 FROM blob WHERE height = ?)"
-    return bool(database.execute(query, (height,)).fetchone()[0])
 
 
 def blobs(database: Connection, height: int) -> tuple[Blob, ...]:
@@ -62,13 +66,8 @@ def blobs(database: Connection, height: int) -> tuple[Blob, ...]:
     return tuple(Blob(*row) for row in rows)
 
 
-def height_of(
-    database: Connection, names: Sequence[tuple[bytes, bytes]], since: int = 0
-) -> int | None:
-    """Return the least height above `since` whose block holds all blobs that are named.
-
-    A blob's name is its share commitment and its namespace.
-    """
+def height_of(database: Connection, names: Sequence[Name], since: int = 0) -> int | None:
+    """Return the least height above `since` whose block holds all blobs that are named."""
     found = [
         {
             height

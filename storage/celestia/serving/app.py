@@ -29,7 +29,8 @@ Send = Callable[[Message], Awaitable[None]]
 THREADS: Final = 4
 MOST_BODIES: Final = 128 * 2**20
 """Bytes of all bodies that are read or worked on at once."""
-WAIT_SECONDS: Final = 60.0
+WAIT_SECONDS: Final = 50.0
+"""Less than clients wait for an answer."""
 _TOO_LARGE: Final = f"request bigger than maximum {protocol.MOST_BYTES} allowed"
 
 
@@ -107,7 +108,7 @@ class NodeApp:
         wanted = [a for a, r in zip(answers, requests, strict=True) if _is_wanted(a, r)]
         if not wanted:
             return 200, b"[]\n" if is_batch else b""
-        status = max(answer.status for answer in wanted)
+        status = 200 if is_batch else wanted[0].status
         return status, await self._work(lambda: protocol.write(wanted, is_batch=is_batch))
 
     async def _answer(self, request: Request | Answer, role: Role, receive: Receive) -> Answer:
@@ -150,7 +151,7 @@ class NodeApp:
 
     async def _reach(self, height: int, role: Role, receive: Receive) -> None:
         if height == 0:
-            return
+            raise MalformedError("header/store: height must be bigger than zero")
         future = self.heights.reach(height, is_made=role >= Role.WRITE)
         reached = asyncio.wrap_future(future)
         gone = asyncio.ensure_future(_gone(receive))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from storage.celestia.serving import shares
 from storage.celestia.serving.node import ServedLedger
 from storage.celestia.serving.params import (
     BLOBS,
@@ -11,9 +12,11 @@ from storage.celestia.serving.params import (
     HASH,
     HEADER,
     HEIGHT,
+    INDEX,
     NAMESPACE,
     NAMESPACES,
     OPTIONS,
+    PROOF,
     TEXT,
     Param,
 )
@@ -30,6 +33,7 @@ class Method:
 
 
 _BLOB: Final = (HEIGHT, NAMESPACE, COMMITMENT)
+_PROVED: Final = (HEIGHT, NAMESPACE, PROOF, COMMITMENT)
 SUBMIT: Final = "blob.Submit"
 WAIT: Final = "header.WaitForHeight"
 
@@ -43,21 +47,27 @@ METHODS: Final[dict[str, Method]] = {
     "blob.Get": Method(Role.READ, _BLOB, ServedLedger.blob),
     "blob.GetAll": Method(Role.READ, (HEIGHT, NAMESPACES), ServedLedger.all_blobs),
     "blob.GetCommitmentProof": Method(Role.READ, _BLOB, ServedLedger.commitment_proof),
+    "blob.GetProof": Method(Role.READ, _BLOB, ServedLedger.blob_proof),
+    "blob.Included": Method(Role.READ, _PROVED, ServedLedger.is_included),
+    "header.GetByHash": Method(Role.READ, (HASH,), ServedLedger.header_named),
+    "header.GetByHeight": Method(Role.READ, (HEIGHT,), ServedLedger.header_at),
+    "header.GetRangeByHeight": Method(Role.READ, (HEADER, HEIGHT), ServedLedger.headers_after),
     "header.LocalHead": Method(Role.READ, (), ServedLedger.head),
     "header.NetworkHead": Method(Role.READ, (), ServedLedger.head),
-    "header.Tail": Method(Role.READ, (), ServedLedger.tail),
-    "header.GetByHeight": Method(Role.READ, (HEIGHT,), ServedLedger.header_at),
-    "header.GetByHash": Method(Role.READ, (HASH,), ServedLedger.header_named),
-    "header.GetRangeByHeight": Method(Role.READ, (HEADER, HEIGHT), ServedLedger.headers_after),
-    WAIT: Method(Role.READ, (HEIGHT,), ServedLedger.header_at),
     "header.SyncState": Method(Role.READ, (), ServedLedger.sync_state),
     "header.SyncWait": Method(Role.READ, (), _nothing),
-    "share.GetNamespaceData": Method(Role.READ, (HEIGHT, NAMESPACE), ServedLedger.namespace_data),
-    "share.SharesAvailable": Method(Role.READ, (HEIGHT,), ServedLedger.available),
-    "state.Balance": Method(Role.READ, (), ServedLedger.balance),
+    "header.Tail": Method(Role.READ, (), ServedLedger.tail),
+    WAIT: Method(Role.READ, (HEIGHT,), ServedLedger.header_at),
+    "node.AuthVerify": Method(Role.ADMIN, (TEXT,), ServedLedger.permissions),
     "node.Info": Method(Role.ADMIN, (), ServedLedger.info),
     "node.Ready": Method(Role.READ, (), lambda _: True),
-    "node.AuthVerify": Method(Role.ADMIN, (TEXT,), ServedLedger.permissions),
+    "share.GetEDS": Method(Role.READ, (HEIGHT,), shares.extended_square),
+    "share.GetNamespaceData": Method(Role.READ, (HEIGHT, NAMESPACE), shares.namespace_data),
+    "share.GetRange": Method(Role.READ, (HEIGHT, INDEX, INDEX), shares.share_range),
+    "share.GetRow": Method(Role.READ, (HEIGHT, INDEX), shares.row),
+    "share.GetShare": Method(Role.READ, (HEIGHT, INDEX, INDEX), shares.share),
+    "share.SharesAvailable": Method(Role.READ, (HEIGHT,), shares.available),
+    "state.Balance": Method(Role.READ, (), ServedLedger.balance),
 }
 STREAMS: Final = frozenset({"blob.Subscribe", "header.Subscribe"})
 """Methods that a node answers over a WebSocket only."""

@@ -1,37 +1,26 @@
-"""What the served ledger knows, method by method; each call reads the file and returns JSON.
+"""What the served ledger knows, method by method: headers and blobs; `shares.py` has the squares.
 
 Nothing here waits: submissions and WaitForHeight go through `posting` and `waiting`.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
-from provenance.canonical import Json, JsonObject
-from provenance.errors import UnavailableError
+from provenance.canonical import Json, JsonObject, decode
+from provenance.errors import MalformedError, UnavailableError
 from storage.celestia.block import prove
 from storage.celestia.embedded import EmbeddedLedger
 from storage.celestia.extended import ExtendedHeader
+from storage.celestia.fields import upper
+from storage.celestia.namespace_data import prove_namespace
+from storage.celestia.namespace_proof import NamespaceProof, row_proofs
 from storage.celestia.serving import spelling
+from storage.celestia.serving.held import Blocks, Held
 from storage.celestia.serving.tokens import Role, Tokens
-from storage.celestia.share import Blob, share_commitment
-from storage.celestia.square import Square, lay_out
+from storage.celestia.share import count_shares
+from storage.celestia.wire import format_time
 
 MOST_HEADERS: Final = 64
 """Headers that one call to GetRangeByHeight gives, at most: a node's own limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One block: its header, its blobs as they were submitted, and its square."""
-
-    extended: ExtendedHeader
-    blobs: tuple[Blob, ...]
-    laid: Square
-
-    def index(self, position: int) -> int:
-        """Return where a blob begins in the extended square, as a node counts."""
-        row, column = divmod(self.laid.starts[position], self.laid.size)
-        return row * 2 * self.laid.size + column
 
 
 class ServedLedger:
@@ -41,6 +30,7 @@ class ServedLedger:
         """Serve `ledger` to whoever has one of `tokens`."""
         self.ledger = ledger
         self.tokens = tokens
+        self._blocks = Blocks(ledger)
 
     def head(self) -> JsonObject:
         """Answer header.LocalHead and header.NetworkHead."""
@@ -52,80 +42,81 @@ class ServedLedger:
 
     def header_at(self, height: int) -> JsonObject:
         """Answer header.GetByHeight."""
-        self._reached(height)
+        self.check(height)
         return self._header(height)
 
     def header_named(self, name: str) -> JsonObject:
         """Answer header.GetByHash."""
         height = self.ledger.height_named(name)
         if height is None:
-            raise UnavailableError("header: not found")
+            raise UnavailableError(f"hash {name[:64]}: header: not found")
         return self._header(height)
 
-    def headers_after(self, lower: JsonObject, to: int) -> Json:
-        """Answer header.GetRangeByHeight: the headers above `lower`, below `to`."""
-        first = _height(lower) + 1
+    def headers_after(self, lower: int, to: int) -> Json:
+        """Answer header.GetRangeByHeight: the headers above height `lower`, below `to`."""
+        first = lower + 1
         if to > first + MOST_HEADERS:
             limit = f"requested range exceeds MaxRangeRequestSize ({MOST_HEADERS})"
             raise UnavailableError(f"header/service: {limit}")
         if to <= first:
-            raise UnavailableError(f"header: invalid range: from {first} to {to}")
-        self._reached(to - 1)
+            raise UnavailableError(f"header/store: invalid range({first},{to})")
+        self.check(to - 1)
         return [self._header(height) for height in range(first, to)]
 
     def sync_state(self) -> JsonObject:
         """Answer header.SyncState: this node is always where its chain is."""
-        head = ExtendedHeader.from_json(self.ledger.header(self.ledger.head()))
-        time, name = head.to_json()["header"], head.header.hash.hex().upper()
-        moment = time["time"] if isinstance(time, dict) else ""
-        height = head.header.height
+        head = self._extended(self.ledger.head()).header
+        name, moment = upper(head.hash), format_time(head.time)
         return {
             "id": 1,
-            "height": height,
-            "from_height": height,
-            "to_height": height,
-            "from_hash": name,
-            "to_hash": name,
-            "start": moment,
-            "end": moment,
+            **dict.fromkeys(("height", "from_height", "to_height"), head.height),
+            **dict.fromkeys(("from_hash", "to_hash"), name),
+            **dict.fromkeys(("start", "end"), moment),
         }
 
     def blob(self, height: int, namespace: bytes, commitment: bytes) -> JsonObject:
         """Answer blob.Get."""
-        held = self._held(height)
-        position = _position(held, namespace, commitment)
-        return spelling.blob(held.blobs[position], commitment, held.index(position))
+        held = self.block(height)
+        place = held.place(namespace, commitment)
+        return spelling.blob(held.blobs[place], commitment, held.index(place))
 
     def all_blobs(self, height: int, namespaces: tuple[bytes, ...]) -> Json:
-        """Answer blob.GetAll: null for none."""
-        held = self._held(height)
+        """Answer blob.GetAll: by namespace as asked for, null for none."""
+        held = self.block(height)
         found: list[Json] = [
-            spelling.blob(blob, share_commitment(blob), held.index(position))
+            spelling.blob(blob, held.commitments[place], held.index(place))
             for namespace in namespaces
-            for position, blob in enumerate(held.blobs)
+            for place, blob in enumerate(held.blobs)
             if blob.namespace == namespace
         ]
         return found or None
 
     def commitment_proof(self, height: int, namespace: bytes, commitment: bytes) -> JsonObject:
         """Answer blob.GetCommitmentProof."""
-        held = self._held(height)
-        position = _position(held, namespace, commitment)
-        start = held.laid.starts[position]
-        return spelling.commitment_proof(
-            prove(held.laid, start, held.blobs[position], held.extended)
-        )
+        held = self.block(height)
+        place = held.place(namespace, commitment)
+        blob, start = held.blobs[place], held.laid.starts[place]
+        return spelling.commitment_proof(prove(held.laid, start, blob, held.extended))
 
-    def namespace_data(self, height: int, namespace: bytes) -> Json:
-        """Answer share.GetNamespaceData."""
-        from storage.celestia.namespace_data import prove_namespace
+    def blob_proof(self, height: int, namespace: bytes, commitment: bytes) -> list[Json]:
+        """Answer blob.GetProof: the namespace's proof in each row that holds some of the blob."""
+        held = self.block(height)
+        proofs = _row_proofs(held, held.place(namespace, commitment))
+        return [proof.to_json() for proof in proofs]
 
-        found: Json = prove_namespace(self._held(height).laid, namespace).to_json()
-        return found
-
-    def available(self, height: int) -> None:
-        """Answer share.SharesAvailable: what stands in the file is available."""
-        self._reached(height)
+    def is_included(self, height: int, namespace: bytes, proof: Json, commitment: bytes) -> bool:
+        """Answer blob.Included: the blob is there, and its proof is the one that was given."""
+        held = self.block(height)
+        place = held.places.get((namespace, commitment))
+        if place is None:
+            return False
+        try:
+            given = row_proofs(proof)
+        except MalformedError:
+            given = ()
+        if given != _row_proofs(held, place):
+            raise UnavailableError("blob: invalid proof")
+        return True
 
     def balance(self) -> JsonObject:
         """Answer state.Balance: there are no fees and no coins."""
@@ -142,16 +133,13 @@ class ServedLedger:
             raise UnavailableError("token format is not valid")
         return [each.name.lower() for each in Role if each <= role]
 
-    def _header(self, height: int) -> JsonObject:
-        return spelling.header(ExtendedHeader.from_json(self.ledger.header(height)))
+    def block(self, height: int) -> Held:
+        """Return a block, or raise UnavailableError as a node does."""
+        self.check(height)
+        return self._blocks.at(height)
 
-    def _held(self, height: int) -> Held:
-        self._reached(height)
-        extended = ExtendedHeader.from_json(self.ledger.header(height))
-        blobs = self.ledger.all_blobs(height)
-        return Held(extended, blobs, lay_out(blobs))
-
-    def _reached(self, height: int) -> None:
+    def check(self, height: int) -> None:
+        """Raise UnavailableError as a node does if there is no block `height`."""
         if height == 0:
             raise UnavailableError("height is equal to 0")
         head = self.ledger.head()
@@ -161,17 +149,17 @@ class ServedLedger:
                 f"networkHeight: {head}, requestedHeight: {height}"
             )
 
+    def _extended(self, height: int) -> ExtendedHeader:
+        return ExtendedHeader.from_json(decode(self.ledger.written_header(height)))
 
-def _position(held: Held, namespace: bytes, commitment: bytes) -> int:
-    for position, blob in enumerate(held.blobs):
-        if blob.namespace == namespace and share_commitment(blob) == commitment:
-            return position
-    raise UnavailableError("blob: not found")
+    def _header(self, height: int) -> JsonObject:
+        return spelling.header(self._extended(height))
 
 
-def _height(header: JsonObject) -> int:
-    inner = header.get("header")
-    height = inner.get("height") if isinstance(inner, dict) else None
-    if not isinstance(height, str) or not height.isdecimal() or len(height) > 19:
-        raise UnavailableError("header: no height in the header to start from")
-    return int(height)
+def _row_proofs(held: Held, place: int) -> tuple[NamespaceProof, ...]:
+    namespace, size = held.blobs[place].namespace, held.laid.size
+    start = held.laid.starts[place]
+    end = start + count_shares(held.blobs[place])
+    begin = next(i for i, each in enumerate(held.laid.shares) if each.startswith(namespace)) // size
+    rows = prove_namespace(held.laid, namespace).rows
+    return tuple(r.proof for r in rows[start // size - begin : (end - 1) // size + 1 - begin])

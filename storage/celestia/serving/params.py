@@ -5,21 +5,24 @@ A reader's name in Go stands beside it, since a node's errors name the type that
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from provenance.canonical import Json, JsonObject
 from provenance.errors import MalformedError
+from storage.celestia.availability import MAX_SQUARE
 from storage.celestia.nmt import NAMESPACE_BYTES
 from storage.celestia.serving.protocol import INVALID_PARAMS, MOST_BYTES, PARSE, ProtocolError
-from storage.celestia.share import MAX_BLOB_BYTES, Blob
+from storage.celestia.share import MAX_BLOB_BYTES, SIGNER_BYTES, Blob
 
 TOO_LARGE: Final = "broadcast tx error: code: 21: tx too large"
 """How a refusal of too large a submission begins; a node says no more than the code."""
 MOST_BLOBS: Final = 10_000
 MOST_NAMESPACES: Final = 1_000
 _MOST_UINT64: Final = 2**64 - 1
+_DECIMAL: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 
 class TooLargeError(MalformedError):
@@ -56,13 +59,18 @@ def _read(method: str, value: Json, param: Param) -> Any:  # noqa: ANN401  # wha
         raise ProtocolError(PARSE, f"{where}: {error}") from error
 
 
-def unsigned(value: Json) -> int:
-    """Return an integer that fits into 64 bits without sign."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise MalformedError(f"json: cannot unmarshal {_kind(value)} into Go value of type uint64")
-    if not 0 <= value <= _MOST_UINT64:
-        raise MalformedError("json: cannot unmarshal number into Go value of type uint64")
+def unsigned(value: Json, kind: str = "uint64", most: int = _MOST_UINT64) -> int:
+    """Return an integer from 0 to `most`."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _misfit(value, kind)
+    if isinstance(value, float) or not 0 <= value <= most:
+        raise MalformedError(f"json: cannot unmarshal number {value} into Go value of type {kind}")
     return value
+
+
+def index(value: Json) -> int:
+    """Return a place in a square; what is beyond it is the method's to refuse."""
+    return unsigned(value, "int", 2**31 - 1)
 
 
 def octets(value: Json, most: int = MOST_BYTES) -> bytes:
@@ -70,7 +78,7 @@ def octets(value: Json, most: int = MOST_BYTES) -> bytes:
     if value is None:
         return b""
     if not isinstance(value, str):
-        raise MalformedError(f"json: cannot unmarshal {_kind(value)} into Go value of type []uint8")
+        raise _misfit(value, "[]uint8")
     if len(value) > 4 * (most // 3 + 1):
         raise MalformedError(f"more than {most} bytes, the most that is taken here")
     try:
@@ -83,7 +91,9 @@ def namespace(value: Json) -> bytes:
     """Return a namespace of 29 bytes, reserved or not."""
     found = octets(value, NAMESPACE_BYTES)
     if len(found) != NAMESPACE_BYTES:
-        raise MalformedError(f"invalid namespace length: {len(found)}, expected {NAMESPACE_BYTES}")
+        raise MalformedError(
+            f"invalid namespace length: {len(found)}. Must be {NAMESPACE_BYTES} bytes"
+        )
     return found
 
 
@@ -100,7 +110,7 @@ def digest(value: Json) -> bytes:
 def block_hash(value: Json) -> str:
     """Return a block's hash in upper-case hex."""
     if not isinstance(value, str):
-        raise MalformedError(f"json: cannot unmarshal {_kind(value)} into Go value of type string")
+        raise _misfit(value, "string")
     try:
         return bytes.fromhex(value).hex().upper()
     except ValueError as error:
@@ -112,15 +122,24 @@ def blobs(value: Json) -> tuple[Blob, ...]:
     return tuple(_blob(each) for each in _list(value, MOST_BLOBS))
 
 
-def anything(value: Json) -> Json:
-    """Return what is taken without a look, such as the options of a fee."""
-    return value
+def lower(value: Json) -> int:
+    """Return the height of the header that a range begins after; nothing else of it is used."""
+    head = _object(_object(value).get("header"))
+    height = head.get("height")
+    if not isinstance(height, str) or not _DECIMAL.fullmatch(height):
+        raise MalformedError("invalid header: a height is a decimal string")
+    return int(height)
+
+
+def proof(value: Json) -> Json:
+    """Return a blob's proof, a list of at most one for each row of a square."""
+    return [_object(each) for each in _list(value, MAX_SQUARE)]
 
 
 def text(value: Json) -> str:
     """Return a string."""
     if not isinstance(value, str):
-        raise MalformedError(f"json: cannot unmarshal {_kind(value)} into Go value of type string")
+        raise _misfit(value, "string")
     return value
 
 
@@ -134,11 +153,13 @@ def _blob(value: Json) -> Blob:
     data, signer = octets(member.get("data")), octets(member.get("signer"), 64)
     version = member.get("share_version", 0)
     if isinstance(version, bool) or not isinstance(version, int):
-        raise MalformedError(f"json: cannot unmarshal {_kind(version)} into field share_version")
+        raise _misfit(version, "uint8")
     if not data:
         raise MalformedError("data can not be empty")
     if version == 0 and member.get("signer") is not None:
         raise MalformedError("share version 0 does not support signer")
+    if version == 1 and len(signer) != SIGNER_BYTES:
+        raise MalformedError(f"share version 1 requires signer of size {SIGNER_BYTES} bytes")
     if len(data) > MAX_BLOB_BYTES:
         raise TooLargeError(f"{TOO_LARGE}: a blob has at most {MAX_BLOB_BYTES} bytes here")
     return Blob(_user(namespace(member.get("namespace"))), data, version, signer)
@@ -157,7 +178,7 @@ def _list(value: Json, most: int) -> Sequence[Json]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise MalformedError(f"json: cannot unmarshal {_kind(value)} into Go value of type slice")
+        raise _misfit(value, "slice")
     if len(value) > most:
         raise MalformedError(f"more than {most} of them, the most that is taken here")
     return value
@@ -165,8 +186,12 @@ def _list(value: Json, most: int) -> Sequence[Json]:
 
 def _object(value: Json) -> JsonObject:
     if not isinstance(value, Mapping):
-        raise MalformedError(f"json: cannot unmarshal {_kind(value)} into Go value of type struct")
+        raise _misfit(value, "struct")
     return value
+
+
+def _misfit(value: Json, kind: str) -> MalformedError:
+    return MalformedError(f"json: cannot unmarshal {_kind(value)} into Go value of type {kind}")
 
 
 def _kind(value: Json) -> str:
@@ -177,13 +202,13 @@ def _kind(value: Json) -> str:
 
 
 HEIGHT: Final = Param("*uint64", unsigned)
-INDEX: Final = Param("*int", unsigned)
+INDEX: Final = Param("*int", index)
 NAMESPACE: Final = Param("*share.Namespace", namespace)
 NAMESPACES: Final = Param("*[]share.Namespace", namespaces)
 COMMITMENT: Final = Param("*blob.Commitment", digest)
-PROOF: Final = Param("*blob.Proof", anything)
-HASH: Final = Param("*bytes.HexBytes", block_hash)
+PROOF: Final = Param("**blob.Proof", proof)
+HASH: Final = Param("*header.Hash", block_hash)
 BLOBS: Final = Param("*[]*blob.Blob", blobs)
-OPTIONS: Final = Param("*state.TxConfig", options)
-HEADER: Final = Param("*header.ExtendedHeader", anything)
+OPTIONS: Final = Param("**txclient.TxConfig", options)
+HEADER: Final = Param("**header.ExtendedHeader", lower)
 TEXT: Final = Param("*string", text)

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from provenance import rfc9162
 from provenance.canonical import JsonObject
+from provenance.rfc9162 import MerklePath
 from storage.celestia.commit import Commit
-from storage.celestia.commitment_proof import CommitmentProof, RowRange
+from storage.celestia.commitment_proof import CommitmentProof
 from storage.celestia.extended import ExtendedHeader
 from storage.celestia.fields import base, bases, upper
 from storage.celestia.header import BlockId
@@ -43,7 +44,7 @@ def commitment_proof(found: CommitmentProof) -> JsonObject:
         "namespace_id": base(found.namespace[1:]),
         "row_proof": {
             "row_roots": bases([row.root for row in found.rows]),
-            "proofs": [_path(row) for row in found.rows],
+            "proofs": [path(row.path, rfc9162.leaf_hash(row.root)) for row in found.rows],
             **without_zeros({"start_row": first, "end_row": first + len(found.rows) - 1}),
         },
         "namespace_version": 0,
@@ -52,10 +53,24 @@ def commitment_proof(found: CommitmentProof) -> JsonObject:
 
 def nmt_proof(start: int, end: int, nodes: Sequence[bytes]) -> JsonObject:
     """Return a range proof as a node writes it."""
+    return {**bare_proof(start, end, nodes), "is_max_namespace_ignored": True}
+
+
+def bare_proof(start: int, end: int, nodes: Sequence[bytes]) -> JsonObject:
+    """Return a range proof as share.GetRange writes it, in CometBFT's form."""
     return {
         **without_zeros({"start": start, "end": end}),
         **({"nodes": bases(nodes)} if nodes else {}),
-        "is_max_namespace_ignored": True,
+    }
+
+
+def path(found: MerklePath, leaf: bytes) -> JsonObject:
+    """Return the path from a row root to the data root."""
+    return {
+        "total": str(found.count),
+        **({"index": str(found.index)} if found.index else {}),
+        "leaf_hash": base(leaf),
+        **({"aunts": bases(found.siblings)} if found.siblings else {}),
     }
 
 
@@ -74,16 +89,6 @@ def blob(found: Blob, commitment: bytes, index: int) -> JsonObject:
 def without_zeros(values: Mapping[str, int]) -> JsonObject:
     """Return the members that are not 0, as Go leaves out what is marked `omitempty`."""
     return {name: value for name, value in values.items() if value}
-
-
-def _path(row: RowRange) -> JsonObject:
-    index = row.path.index
-    return {
-        "total": str(row.path.count),
-        **({"index": str(index)} if index else {}),
-        "leaf_hash": base(rfc9162.leaf_hash(row.root)),
-        "aunts": bases(row.path.siblings),
-    }
 
 
 def _commit(commit: Commit) -> JsonObject:

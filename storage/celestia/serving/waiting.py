@@ -111,7 +111,7 @@ class Heights:
                 self._changed.wait(min(LOOK_SECONDS, self._pace) if is_made else LOOK_SECONDS)
 
     def _is_due(self, head: int) -> bool:
-        return monotonic() >= self._made_at + self._pace or not self._ledger.is_empty(head)
+        return monotonic() >= self._made_at + self._pace or bool(self._ledger.all_blobs(head))
 
     def _finish(self, done: "tuple[Future[None], ...]", error: Exception | None = None) -> None:
         with self._changed:
