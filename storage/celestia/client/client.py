@@ -156,7 +156,7 @@ class AsyncNode:
         )
 
     def _located(
-        self, method: str, error: NodeError | MalformedError
+        self, call: Call[T], error: NodeError | MalformedError
     ) -> NodeError | MalformedError:
         """Return the error with the node's name, and without secrets that the node repeats."""
         text = f"{call.method} at {self._address.origin}: {error}"
