@@ -13,9 +13,10 @@ Source: celestiaorg/celestia-core v0.40.2, light/verifier.go; celestia-node v0.3
 header/header.go (Verify); go-header v0.8.5, verify.go. Why so: docs/adr/0015-leaving-an-anchor.md.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 
 from provenance.errors import UnavailableError, VerificationError
@@ -130,8 +131,8 @@ def believe(
 ) -> Blocks:
     """Return the blocks that hang on one of `anchors`; each starts a walk of its own.
 
-    A walk looks once at each block and once at each vote, so time grows with the evidence, not
-    with its square.
+    A walk looks once at each block and once at each vote, and ends where it meets another anchor's,
+    so time grows with the evidence, not with its square.
 
     Args:
         linked: Blocks read from plain headers; their hashes are computed, nothing else is known.
@@ -169,6 +170,7 @@ class _Walk:
         self._signed = _by_height(block for block in signed if block.chain == chain)
         self._by_hash = {b.hash: b for b in (*linked, *signed) if b.chain == chain}
         self._now, self._trusting = now, trusting
+        self._left: set[int] = set()
         self.believed: dict[int, Block] = {}
         self.hung: dict[int, Anchor] = {}
         self.limits: list[str] = []
@@ -219,16 +221,19 @@ class _Walk:
         return True
 
     def _upwards(self, start: Block, anchor: Anchor) -> None:
-        higher = [blocks for blocks in self._signed if blocks[0].height > start.height]
-        if not higher:
+        lowest = bisect_right(self._signed, start.height, key=lambda blocks: blocks[0].height)
+        if lowest == len(self._signed):
             return
         # Blocks above are younger than the anchor, so its age is the one that decides at each step.
-        if not start.time <= self._now + DRIFT or start.time + self._trusting <= self._now:
+        if start.time + self._trusting <= self._now:
             words = "the anchor is older than the trusting period, so nothing above it counts"
             self.limits.append(words)
             return
+        if not self._is_past(start):
+            return
         step = Step(start)
-        for blocks in higher:
+        self._left.add(start.height)
+        for blocks in islice(self._signed, lowest, None):
             following = [block for block in blocks if step.leads_to(block)]
             if len({block.hash for block in following}) > 1:
                 raise VerificationError(
@@ -237,6 +242,9 @@ class _Walk:
                 )
             if following and self._is_past(following[0]):
                 step = self._climb(step, following[0], anchor)
+                if step.block.height in self._left:  # from here on it is another anchor's walk
+                    return
+                self._left.add(step.block.height)
         self.limits.append(f"the signed blocks that follow end at block {step.block.height}")
 
     def _is_past(self, block: Block) -> bool:

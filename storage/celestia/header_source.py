@@ -1,4 +1,4 @@
-"""Headers from a node, for the light client, which believes none of them unchecked."""
+"""Headers asked of a node: what `light.HeaderSource` wants, over the client."""
 
 from storage.celestia.client import calls
 from storage.celestia.client.client import Node
@@ -6,14 +6,14 @@ from storage.celestia.extended import ExtendedHeader
 
 
 class NodeHeaders:
-    """A `storage.celestia.light.HeaderSource` behind a node."""
+    """A `HeaderSource`; errors are the client's, whose `kind` tells pruned from not yet there."""
 
     def __init__(self, node: Node) -> None:
-        """Ask `node`; nothing is asked yet."""
+        """Ask `node`, which stays the caller's to close."""
         self._node = node
 
     def head(self) -> ExtendedHeader:
-        """Return the newest header that the node holds."""
+        """Return the newest header that the node holds: its blobs can be asked for."""
         return self._node.ask(calls.header_local_head())
 
     def at(self, height: int) -> ExtendedHeader:
@@ -21,5 +21,7 @@ class NodeHeaders:
         return self._node.ask(calls.header_get_by_height(height))
 
     def between(self, lower: ExtendedHeader, last: int) -> tuple[ExtendedHeader, ...]:
-        """Return the headers above `lower` up to height `last`."""
+        """Return the headers above `lower` up to height `last`; none if `lower` is that one."""
+        if last == lower.header.height:
+            return ()
         return self._node.ask(calls.header_get_range_by_height(lower, last + 1))

@@ -40,7 +40,7 @@ class HeaderSource(Protocol):
         ...
 
     def between(self, lower: ExtendedHeader, last: int) -> tuple[ExtendedHeader, ...]:
-        """Return the headers above `lower` up to height `last`, at most `PAGE` of them."""
+        """Return the headers above `lower` up to height `last`, at most `PAGE`, perhaps none."""
         ...
 
 
