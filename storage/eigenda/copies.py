@@ -62,8 +62,13 @@ class Copies:
         return cls(home / FOLDER)
 
     def locked(self, *, wait: float = PATIENCE) -> AbstractContextManager[None]:
-        """Hold them for one process, or raise UnavailableError that says who has them."""
+        """Hold them for one process, or raise UnavailableError that says who has them.
+
+        What killed processes left half written is removed first.
+        """
         make_folder(self.folder)
+        for folder in self.folder.glob("*/*/"):
+            sweep(folder)
         return locked(self.folder / "lock", wait=wait)
 
     def store(self, made: Certificate) -> None:
@@ -87,8 +92,11 @@ class Copies:
         return self._read(path, place) if path.exists() else None
 
     def has(self, place: Place) -> bool:
-        """Return whether there is a copy that was read back."""
-        return self._path(place, "json").exists()
+        """Return whether there is a copy that was read back; what was put before it is dropped."""
+        if not self._path(place, "json").exists():
+            return False
+        self.forget(place)  # a kill may have come between the two
+        return True
 
     def of(self, log: Digest) -> Iterator[Certificate]:
         """Yield the certificates of a log's blobs that were read back, in a fixed order.
@@ -115,7 +123,6 @@ class Copies:
         path = self._path(Place.of(made), ending)
         make_folder(path.parent.parent)
         make_folder(path.parent)
-        sweep(path.parent)
         create_atomic(path, made.encoded)
 
     def _path(self, place: Place, ending: str) -> Path:

@@ -10,12 +10,13 @@ import pytest
 from typing_extensions import override
 
 from provenance import canonical
+from provenance.canonical import JsonObject
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.receipt import Receipt
 from storage.celestia.embedded import EmbeddedLedger
 from storage.celestia.share import Blob
 from storage.celestia.verifier import CelestiaVerifier
-from storage.data_layer import MAX_DATA, DataLayer, Kept, LedgerLayer
+from storage.data_layer import MAX_DATA, DataLayer, Kept, LedgerLayer, check_data, check_place
 from storage.eigenda.proxy import EigenDA
 from storage.ledger import FIRST_TIME, Ledger, MemoryLedger, OutcomeUnknownError, _ChainKey
 from tests.storage.eigenda.proxy_server import FakeProxy, running
@@ -41,8 +42,39 @@ class PublicLedger(MemoryLedger):
     kind = "celestia"  # type: ignore[misc]  # final there
 
 
+class FileLayer:
+    """A layer in one file, a line for each put, so that another process can go on with it."""
+
+    kind = "eigenda"
+    network = "sepolia_testnet"
+    capabilities = EigenDA.capabilities
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def put(self, data: bytes) -> Kept:
+        check_data(data)
+        with self.file.open("ab") as file:
+            file.write(data.hex().encode() + b"\n")
+        number = len(self.file.read_bytes().splitlines()) - 1
+        return Kept(self.kind, self.network, b"%d" % number, len(data), canonical.digest(data))
+
+    def fetch(self, kept: Kept) -> bytes:
+        check_place(self, kept)
+        lines = self.file.read_bytes().splitlines()
+        for number, line in enumerate(lines):
+            if kept.locator == b"%d" % number:
+                return kept.verify(bytes.fromhex(line.decode()))
+        raise MalformedError("no such line")
+
+    def evidence(self, kept: Kept) -> JsonObject:
+        check_place(self, kept)
+        return {"line": int(kept.locator)}
+
+
 LAYERS: Final[dict[str, Make]] = {
     "memory": lambda _, __: over(MemoryLedger("chain-1")),
+    "file": lambda folder, _: FileLayer(folder / "layer"),
     "embedded": lambda folder, _: over(embedded(folder)),
     "eigenda": lambda _, proxy: EigenDA(proxy.address, "sepolia_testnet", sleep=lambda _: None),
 }
@@ -129,14 +161,24 @@ def test_capabilities_cannot_be_raised(layer: DataLayer) -> None:
 def test_each_layer_says_what_it_can_show(tmp_path: Path, proxy: FakeProxy) -> None:
     made = {name: make(tmp_path, proxy).capabilities for name, make in LAYERS.items()}
     made["celestia"] = over(PublicLedger("mocha-4")).capabilities
-    assert {name for name, found in made.items() if found.inclusion} == set(made) - {"eigenda"}
-    assert {name for name, found in made.items() if found.completeness} == set(made) - {"eigenda"}
-    assert {name for name, found in made.items() if found.namespaces} == set(made) - {"eigenda"}
+    assert {name for name, found in made.items() if found.inclusion} == set(made) - {
+        "eigenda",
+        "file",
+    }
+    assert {name for name, found in made.items() if found.completeness} == set(made) - {
+        "eigenda",
+        "file",
+    }
+    assert {name for name, found in made.items() if found.namespaces} == set(made) - {
+        "eigenda",
+        "file",
+    }
     assert {name for name, found in made.items() if found.order} == {"celestia"}
     assert {name: found.retention for name, found in made.items()} == {
         "memory": None,
         "embedded": None,
         "eigenda": 1_209_600,
+        "file": 1_209_600,
         "celestia": 608_400,
     }
 
