@@ -13,6 +13,7 @@ from pipelines.flow.catalogue import (
     nodes_of,
     runs,
 )
+from pipelines.flow.copying import copies
 from pipelines.flow.differing import document as difference_of
 from pipelines.flow.opening import Opener, open_records, opener, raw_value, records_at
 from pipelines.flow.proofs.claiming import function_path, opened_path, proof_path
@@ -65,7 +66,7 @@ class Bundle:
     """Records in the clear, by dataset and running number."""
 
     def add_log(self, checkpoints: Iterable[bytes] = ()) -> None:
-        """Add the whole log: headers, entries, receipts, attestations, checkpoints."""
+        """Add the whole log: headers, entries, receipts, attestations, what others say of it."""
         for entry in outbox(self.space).batches(log_id(self.space)):
             name = f"{entry.sequence:010d}"
             self.members[f"log/{name}.json"] = entry.header
@@ -77,6 +78,13 @@ class Bundle:
             self.members[f"attestations/{item.digest.hex()}.json"] = item.envelope
         for data in checkpoints:
             self.members[f"checkpoints/{canonical.digest(data).hex()}.json"] = data
+        self.add_certificates()
+
+    def add_certificates(self) -> None:
+        """Add what other data-availability layers answered for the log's blobs: not verified."""
+        for made in copies(self.space).of(log_id(self.space)):
+            data = made.encoded
+            self.members[f"certificates/{canonical.digest(data).hex()}.json"] = data
 
     def add_blocks(self, *, signed_above: int | None = None) -> None:
         """Add block headers from the log's first block to the ledger's head: receipts hang on them.
