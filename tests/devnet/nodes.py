@@ -1,0 +1,270 @@
+"""A chain of the real celestia-app and bridge nodes of the real celestia-node, on loopback.
+
+    with Chain(folder, found(), Shape()) as chain, chain.bridge() as bridge:
+        bridge.url, bridge.token("read")
+        bridge.kill()
+        bridge.restart()
+
+The chain's state is in memory, so a chain cannot be started again; a bridge can, as often as
+wanted: its store is a folder.
+"""
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+
+from tests.devnet import raw
+from tests.devnet.building import Binaries
+from tests.devnet.processes import DevnetError, Process, clear, free_port
+
+NETWORK: Final = "private"
+Role = Literal["public", "read", "write", "admin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a chain's blocks come about.
+
+    Attributes:
+        block: Seconds between two blocks.
+        powers: Voting power of each validator, highest first.
+        absent: The last validator signs no block whose height this divides; 0: it signs all.
+        late: Blocks whose height this divides are committed in a later round than 0.
+    """
+
+    block: float = 0.5
+    powers: tuple[int, ...] = (1,)
+    absent: int = 0
+    late: int = 0
+
+    def flags(self) -> list[str]:
+        """Return the shape as tests/devnet/main.go takes it."""
+        return [
+            f"-block={self.block}s",
+            f"-powers={','.join(map(str, self.powers))}",
+            f"-absent={self.absent}",
+            f"-late={self.late}",
+        ]
+
+
+class Chain:
+    """A running chain, and the stores of the bridges that may join it."""
+
+    def __init__(self, folder: Path, binaries: Binaries, shape: Shape, bridges: int = 1) -> None:
+        """Start the chain, with coins for the accounts of `bridges` nodes, and wait for block 1."""
+        self.binaries = binaries
+        self._folder = folder
+        self._stores = [_Store.make(folder / f"bridge{n}", binaries) for n in range(bridges)]
+        home = folder / "chain"
+        home.mkdir(parents=True)
+        names = ["-home", str(home), "-chain", NETWORK]
+        accounts = [store.account for store in self._stores]
+        command = [binaries.chain, *names, *shape.flags(), *accounts]
+        self._process = Process(command, folder / "chain.log")
+        ready = home / "ready.json"
+        try:
+            self._process.wait_until("the chain's first block", ready.exists)
+        except BaseException:
+            self._process.kill()
+            raise
+        said: dict[str, Any] = json.loads(ready.read_text())
+        self.block1: str = said["block1"]
+        self.grpc: int = said["grpc"]
+        self.rpc: int = said["rpc"]
+
+    @property
+    def pid(self) -> int:
+        """The chain's process number."""
+        return self._process.pid
+
+    def bridge(self, number: int = 0, **how: Any) -> "Bridge":
+        """Start bridge node `number`; `how` is what `Bridge` takes."""
+        return Bridge(self, self._stores[number], **how)
+
+    def height(self) -> int:
+        """Return the chain's height, asked of the validator and not of a bridge."""
+        status = raw.ask(f"http://127.0.0.1:{self.rpc}", "status")
+        return int(status["sync_info"]["latest_block_height"])
+
+    def wait_for(self, height: int) -> None:
+        """Return once the chain has block `height`."""
+        self._process.wait_until(f"block {height}", lambda: self.height() >= height)
+
+    def stop(self) -> None:
+        """End the chain and delete its files."""
+        self._process.kill()
+        clear(self._folder / "chain")
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+
+class Bridge:
+    """A running bridge node."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        store: "_Store",
+        *,
+        authentication: bool = True,
+        archival: bool = True,
+        environment: dict[str, str] | None = None,
+        flags: tuple[str, ...] = (),
+    ) -> None:
+        """Start the node and wait until it has a block.
+
+        Args:
+            chain: What it joins.
+            store: Its folder.
+            authentication: Whether it asks for tokens.
+            archival: Whether it keeps old blocks.
+            environment: Variables of its process.
+            flags: Further flags of `celestia bridge start`.
+        """
+        self._store = store
+        self._binary = chain.binaries.bridge
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.account = store.account
+        self._authentication = authentication
+        self._environment = {
+            **(environment or {}),
+            "CELESTIA_CUSTOM": f"{NETWORK}:{chain.block1}",
+        }
+        self._command = [
+            *(str(self._binary), "bridge", "start", "--node.store", str(store.folder)),
+            *("--core.ip", "127.0.0.1", "--core.port", str(chain.grpc)),
+            *("--rpc.addr", "127.0.0.1", "--rpc.port", str(self._port)),
+            *(["--archival"] if archival else []),
+            *([] if authentication else ["--rpc.skip-auth"]),
+            *flags,
+        ]
+        self._process = self._start()
+        self.await_ready()
+
+    @property
+    def pid(self) -> int:
+        """Its process number, another after each restart."""
+        return self._process.pid
+
+    def token(self, role: Role) -> str:
+        """Return a new token of one role, made by the node's own command."""
+        return self._store.token(role)
+
+    def kill(self) -> None:
+        """End it at once, in the middle of whatever it does."""
+        self._process.kill()
+
+    def stop(self) -> None:
+        """End it, for good or until `restart`."""
+        self._process.stop()
+
+    def forget(self, tail: int) -> None:
+        """Make the next start begin at height `tail` and delete all below, as pruning does later.
+
+        Time alone prunes after 7 days and an hour, and no setting makes that shorter.
+        """
+        self._store.set("SyncFromHeight", str(tail))
+
+    def restart(self, *, wait: bool = True) -> None:
+        """Start it again over the same store, at the same port."""
+        self._process = self._start()
+        if wait:
+            self.await_ready()
+
+    def await_ready(self) -> None:
+        """Return once it answers with a block."""
+        token = self._store.token("read") if self._authentication else None
+        try:
+            self._process.wait_until("the bridge node's first answer", lambda: self._answers(token))
+        except BaseException:
+            self._process.kill()
+            raise
+
+    def _start(self) -> Process:
+        return Process(self._command, self._store.folder.with_suffix(".log"), self._environment)
+
+    def _answers(self, token: str | None) -> bool:
+        try:
+            _, body = raw.exchange(self.url, "header.LocalHead", [], token)
+        except OSError:
+            return False
+        return isinstance(body, dict) and bool(body.get("result"))
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Store:
+    """A bridge node's folder: its configuration, its keys, its account's address."""
+
+    folder: Path
+    account: str
+    binary: Path
+    tokens: dict[Role, str] = field(default_factory=dict)
+
+    @classmethod
+    def make(cls, folder: Path, binaries: Binaries) -> "_Store":
+        """Make a folder for a node that listens at loopback alone."""
+        made = _celestia(
+            binaries.bridge, "init", "--core.ip", "127.0.0.1", "--node.store", str(folder)
+        )
+        address = re.search(r"^ADDRESS: (celestia1[0-9a-z]{38})$", made, re.MULTILINE)
+        if address is None:
+            raise DevnetError("celestia bridge init named no address")
+        store, here = cls(folder, address[1], binaries.bridge), f"/ip4/127.0.0.1/tcp/{free_port()}"
+        store.set("ListenAddresses", f'["{here}"]')
+        store.set("NoAnnounceAddresses", f'["{here}"]')
+        return store
+
+    def set(self, name: str, value: str) -> None:
+        """Give one setting of config.toml, there once, another value."""
+        settings = self.folder / "config.toml"
+        line = re.compile(rf"^( *){name} = .*$", re.MULTILINE)
+        text, count = line.subn(rf"\g<1>{name} = {value}", settings.read_text())
+        if count != 1:
+            raise DevnetError(f"config.toml has {count} lines {name}")
+        settings.write_text(text)
+
+    def token(self, role: Role) -> str:
+        """Return a token of one role."""
+        if role not in self.tokens:
+            said = _celestia(self.binary, "auth", role, "--node.store", str(self.folder))
+            self.tokens[role] = said.strip().splitlines()[-1]
+        return self.tokens[role]
+
+
+def _celestia(binary: Path, *arguments: str) -> str:
+    """Return what a short command of the node prints, warnings and all."""
+    ran = subprocess.run(
+        [binary, "bridge", *arguments],
+        env={"CELESTIA_CUSTOM": NETWORK, "HOME": "/nonexistent"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        raise DevnetError(f"celestia bridge {arguments[0]}: {ran.stdout[-500:]}")
+    return ran.stdout
