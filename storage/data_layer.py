@@ -13,7 +13,7 @@ from provenance.canonical import JsonObject, decode, digest
 from provenance.errors import MalformedError, VerificationError
 from provenance.field import Digest
 from provenance.log import MAX_BLOB
-from provenance.receipt import LedgerVerifier, Receipt
+from provenance.receipt import MAX_HEIGHT, LedgerVerifier, Receipt
 from storage.celestia.share import Blob, share_commitment
 from storage.ledger import Ledger, OutcomeUnknownError
 
@@ -195,6 +195,8 @@ class LedgerLayer:
         if len(kept.locator) != _HEIGHT + 32:
             raise MalformedError(f"a locator of {len(kept.locator)} bytes: a ledger's has 40")
         height = int.from_bytes(kept.locator[:_HEIGHT], "big")
+        if not 1 <= height <= MAX_HEIGHT:
+            raise MalformedError(f"a locator that names block {height}")
         wanted = kept.locator[_HEIGHT:]
         for blob in self.ledger.blobs(height, self.namespace):
             if share_commitment(blob) == wanted:

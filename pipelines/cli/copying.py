@@ -23,7 +23,10 @@ def copy(
     ] = "unstated",
     json: AsJson = False,
 ) -> None:
-    """Put every published blob that has no copy yet to EigenDA, and keep its certificates."""
+    """Put every published blob that has no copy yet to EigenDA, and keep its certificates.
+
+    What is put there is public: on an embedded ledger it was not.
+    """
     from pipelines.flow.copying import copy_log
     from storage.eigenda.proxy import RETENTION, EigenDA
 

@@ -5,6 +5,7 @@ api/proxy/common/proxyerrors/4xx.go and 5xx.go, api/clients/v2/coretypes/derivat
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from provenance.canonical import decode_loose
@@ -15,7 +16,6 @@ from provenance.errors import (
     VerificationError,
 )
 from provenance.findings import harmless
-from storage.eigenda.exchange import Answer
 
 OK: Final = 200
 BAD_REQUEST: Final = 400
@@ -29,6 +29,14 @@ INVALID: Final[Mapping[int, str]] = {
     4: "its blob cannot be decoded",
 }
 """Status codes in the body of a 418."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back whole; of an error no more than its first bytes."""
+
+    status: int
+    body: bytes
 
 
 def refusal(origin: str, answer: Answer, *, is_put: bool) -> ProvenanceError:

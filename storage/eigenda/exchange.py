@@ -12,20 +12,12 @@ import anyio
 import httpx
 
 from provenance.errors import MalformedError, UnavailableError
+from storage.eigenda.answers import OK, Answer
 
 MAX_WORDS: Final = 4_096
 """Bytes that are read of an answer that is an error."""
 HEADERS: Final = {"Accept-Encoding": "identity", "Content-Type": "application/octet-stream"}
 _PIECE: Final = 2**16
-_OK: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back whole; of an error no more than its first bytes."""
-
-    status: int
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +60,7 @@ class Exchange:
             raise UnavailableError(
                 f"{self.origin} gave no whole answer in {seconds:g} s"
             ) from error
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             words = str(error) or type(error).__name__
             raise UnavailableError(f"{self.origin} could not be asked: {words:.200}") from error
 
@@ -86,9 +78,9 @@ class Exchange:
                 follow_redirects=False,
             ) as response,
         ):
-            if response.status_code != _OK:
+            if response.status_code != OK:
                 return Answer(response.status_code, await _beginning(response))
-            return Answer(_OK, await _whole(response, most))
+            return Answer(OK, await _whole(response, most))
 
 
 async def _whole(response: httpx.Response, most: int) -> bytes:

@@ -16,10 +16,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from provenance.canonical import JsonObject, digest, is_name
 from provenance.certificate import MAX_LOCATOR, UNSTATED
-from provenance.errors import MalformedError
+from provenance.errors import MalformedError, UnavailableError
 from storage.data_layer import Capabilities, Kept, check_data, check_place
-from storage.eigenda.answers import BUSY, OK, refusal
-from storage.eigenda.exchange import Answer, Exchange
+from storage.eigenda.answers import BUSY, OK, Answer, refusal
 
 PUT: Final = "/put?commitment_mode=standard"
 GET: Final = "/get/0x{}?commitment_mode=standard"
@@ -61,7 +60,12 @@ class EigenDA:
 
         Raises:
             MalformedError: No such address or name.
+            UnavailableError: The extra `node` is not installed.
         """
+        try:
+            from storage.eigenda.exchange import Exchange
+        except ModuleNotFoundError as error:
+            raise UnavailableError(f"{error.name} is missing: install the extra `node`") from error
         if not is_name(network):
             raise MalformedError(f"{network!r:.80} is no name of a network, as `mainnet` is")
         self.network = network

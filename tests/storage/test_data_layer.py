@@ -1,6 +1,7 @@
 """What every data layer promises, asked of each; and that none promises more than it can show."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -14,17 +15,19 @@ from provenance.canonical import JsonObject
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.receipt import Receipt
 from storage.celestia.embedded import EmbeddedLedger
+from storage.celestia.remote import CelestiaLedger
 from storage.celestia.share import Blob
 from storage.celestia.verifier import CelestiaVerifier
 from storage.data_layer import MAX_DATA, DataLayer, Kept, LedgerLayer, check_data, check_place
 from storage.eigenda.proxy import EigenDA
 from storage.ledger import FIRST_TIME, Ledger, MemoryLedger, OutcomeUnknownError, _ChainKey
+from tests.storage.celestia.test_remote import Setting
 from tests.storage.eigenda.proxy_server import FakeProxy, running
 
 SPACE: Final = bytes(19) + b"rootline01"
 VERIFIER: Final = CelestiaVerifier()
 DATA: Final = b"a batch header" * 40
-Make = Callable[[Path, FakeProxy], DataLayer]
+Make = Callable[[Path, FakeProxy, ExitStack], DataLayer]
 
 
 def embedded(folder: Path) -> EmbeddedLedger:
@@ -40,6 +43,13 @@ class PublicLedger(MemoryLedger):
     """A ledger in memory that calls itself Celestia."""
 
     kind = "celestia"  # type: ignore[misc]  # final there
+
+
+def asked(folder: Path, stack: ExitStack) -> CelestiaLedger:
+    """Return a ledger that is asked over a node's JSON-RPC, as Celestia is."""
+    setting = Setting(folder)
+    stack.callback(setting.close)
+    return setting.ledger
 
 
 class FileLayer:
@@ -73,10 +83,11 @@ class FileLayer:
 
 
 LAYERS: Final[dict[str, Make]] = {
-    "memory": lambda _, __: over(MemoryLedger("chain-1")),
-    "file": lambda folder, _: FileLayer(folder / "layer"),
-    "embedded": lambda folder, _: over(embedded(folder)),
-    "eigenda": lambda _, proxy: EigenDA(proxy.address, "sepolia_testnet", sleep=lambda _: None),
+    "memory": lambda *_: over(MemoryLedger("chain-1")),
+    "file": lambda folder, *_: FileLayer(folder / "layer"),
+    "embedded": lambda folder, *_: over(embedded(folder)),
+    "node": lambda folder, _, stack: over(asked(folder, stack)),
+    "eigenda": lambda _, proxy, __: EigenDA(proxy.address, "sepolia_testnet", sleep=lambda _: None),
 }
 
 
@@ -87,8 +98,9 @@ def proxy() -> Iterator[FakeProxy]:
 
 
 @pytest.fixture(params=LAYERS)
-def layer(request: pytest.FixtureRequest, tmp_path: Path, proxy: FakeProxy) -> DataLayer:
-    return LAYERS[request.param](tmp_path, proxy)
+def layer(request: pytest.FixtureRequest, tmp_path: Path, proxy: FakeProxy) -> Iterator[DataLayer]:
+    with ExitStack() as stack:
+        yield LAYERS[request.param](tmp_path, proxy, stack)
 
 
 @pytest.mark.parametrize("size", [1, 477, 478, 479, 30_000])
@@ -135,7 +147,7 @@ def test_bytes_that_were_not_put_are_refused(layer: DataLayer) -> None:
 def test_a_place_that_was_never_given_is_refused(layer: DataLayer) -> None:
     kept = layer.put(DATA)
     last = kept.locator[:-1] + bytes([kept.locator[-1] ^ 1])
-    for locator in (last, b"", b"x", kept.locator * 2):
+    for locator in (last, b"", b"x", kept.locator * 2, bytes(40), b"\xff" * 40):
         with pytest.raises((MalformedError, VerificationError, UnavailableError)):
             layer.fetch(replace(kept, locator=locator))
 
@@ -159,7 +171,11 @@ def test_capabilities_cannot_be_raised(layer: DataLayer) -> None:
 
 
 def test_each_layer_says_what_it_can_show(tmp_path: Path, proxy: FakeProxy) -> None:
-    made = {name: make(tmp_path, proxy).capabilities for name, make in LAYERS.items()}
+    with ExitStack() as stack:
+        made = {}
+        for name, make in LAYERS.items():
+            (tmp_path / name).mkdir()
+            made[name] = make(tmp_path / name, proxy, stack).capabilities
     made["celestia"] = over(PublicLedger("mocha-4")).capabilities
     assert {name for name, found in made.items() if found.inclusion} == set(made) - {
         "eigenda",
@@ -177,6 +193,7 @@ def test_each_layer_says_what_it_can_show(tmp_path: Path, proxy: FakeProxy) -> N
     assert {name: found.retention for name, found in made.items()} == {
         "memory": None,
         "embedded": None,
+        "node": None,
         "eigenda": 1_209_600,
         "file": 1_209_600,
         "celestia": 608_400,

@@ -1,6 +1,7 @@
 """An EigenDA proxy that does what its documentation says, and one that does not."""
 
 import gzip
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,6 +112,19 @@ def test_what_is_too_little_or_too_much_is_not_sent(proxy: FakeProxy, size: int)
     with pytest.raises(MalformedError, match="bytes for a data layer"):
         layer(proxy).put(bytes(size))
     assert proxy.asked == []
+
+
+@pytest.mark.parametrize("host", ["x" * 70 + ".invalid", "-.invalid", "a..invalid", "%zz"])
+def test_a_host_that_cannot_be_is_not_there(host: str) -> None:
+    with pytest.raises(UnavailableError, match="could not be asked"):
+        EigenDA(f"http://{host}").put(DATA)
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "storage.eigenda.exchange", raising=False)
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    with pytest.raises(UnavailableError, match="httpx is missing: install the extra `node`"):
+        EigenDA("http://127.0.0.1:3100")
 
 
 # Statuses, as the documentation has them.
