@@ -1,11 +1,15 @@
 """Where a node is, and whether a token may be sent there."""
 
+import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import Final
 
 import httpx
 
 from provenance.errors import MalformedError
+
+_HOST: Final = re.compile(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +32,12 @@ class Address:
             raise MalformedError("the node's address is no URL; try http://localhost:26658") from (
                 error
             )
-        if url.scheme not in ("http", "https") or not url.host:
+        if url.scheme not in ("http", "https") or not _HOST.fullmatch(url.host):
             raise MalformedError(
                 "the node's address must begin with http:// or https:// and a host"
             )
+        if not 0 < (url.port or 80) < 2**16:
+            raise MalformedError("the node's address has a port from 1 to 65535")
         if url.userinfo or url.query or url.fragment:
             raise MalformedError("the node's address has no user, query or fragment; give a token")
         host = f"[{url.host}]" if ":" in url.host else url.host

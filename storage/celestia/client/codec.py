@@ -60,7 +60,7 @@ def decode_reply(number: int, status: int, body: bytes, secrets: Sequence[str] =
     except MalformedError as error:
         if status != _OK:
             raise _http_error(status) from error
-        if not body.rstrip().endswith(b"}"):
+        if body[:1] in (b"", b"{") and not body.rstrip().endswith(b"}"):
             raise NodeError("lost", "the answer breaks off") from error
         raise
     if "error" not in reply and status != _OK:
