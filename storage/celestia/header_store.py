@@ -4,8 +4,8 @@ Only what a light client verified goes in, so what stands here is believed, as t
 each read still recomputes the hashes. A second, different header for one height is never dropped:
 both are kept as a dispute, and from that height on nothing is given out until somebody decides.
 
-A row is written through to the disk, a call is one transaction: a process that is killed leaves all
-or nothing of it.
+A call is one transaction, written through to the disk: a process that is killed leaves all or
+nothing of it.
 """
 
 import contextlib
@@ -17,13 +17,12 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Final, NoReturn
 
-from provenance import canonical
-from provenance.canonical import JsonObject
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.field import Digest
+from storage.celestia import header_rows as rows
 from storage.celestia.extended import ExtendedHeader
 
-MAX_HEADER_BYTES: Final = 2**22
+_LAYOUT: Final = 1
 _SCHEMA: Final = resources.files("storage.celestia").joinpath("header_store.sql").read_text()
 
 
@@ -39,13 +38,20 @@ class HeaderStore:
 
         Raises:
             UnavailableError: It cannot be read or written.
-            MalformedError: It is no file of headers.
+            MalformedError: It is no file of headers, or another version's.
         """
         self._path, self._wait = path, wait_seconds
+        self._sets: rows.Sets = {}
         with self._open() as database:
             database.execute("PRAGMA journal_mode = WAL")
+            database.execute("BEGIN IMMEDIATE")
+            (layout,) = database.execute("PRAGMA user_version").fetchone()
+            if layout not in (0, _LAYOUT):
+                raise MalformedError(f"{path}: another version of this program made it")
             for statement in _SCHEMA.split(";"):
                 database.execute(statement)
+            database.execute(f"PRAGMA user_version = {_LAYOUT}")
+            database.execute("COMMIT")
 
     def get(self, chain: str, height: int) -> ExtendedHeader | None:
         """Return the verified header of one block, or None.
@@ -54,15 +60,15 @@ class HeaderStore:
             EquivocationError: It lies at or above a height in dispute.
             VerificationError: The row is not what was written.
         """
-        return self._one(chain, "height = ?", height)
+        return self._one(chain, rows.AT, height)
 
     def below(self, chain: str, height: int) -> ExtendedHeader | None:
-        """Return the highest verified header below `height`, or None."""
-        return self._one(chain, "height < ? ORDER BY height DESC", height)
+        """Return the highest verified header below `height`, or None; errors as for `get`."""
+        return self._one(chain, rows.BELOW, height)
 
     def above(self, chain: str, height: int) -> ExtendedHeader | None:
-        """Return the lowest verified header above `height`, or None."""
-        return self._one(chain, "height > ? ORDER BY height", height)
+        """Return the lowest verified header above `height`, or None; errors as for `get`."""
+        return self._one(chain, rows.ABOVE, height)
 
     def top(self, chain: str) -> int:
         """Return the height of the highest verified header, 0 if there is none."""
@@ -77,14 +83,13 @@ class HeaderStore:
         Raises:
             EquivocationError: Another verified header of that height is there; both are kept.
         """
-        with self._open() as database:
-            database.execute("BEGIN IMMEDIATE")
-            rivals = [pair for each in headers if (pair := _insert(database, each))]
-            for pair in rivals:
-                _dispute(database, pair[0].header.height, pair)
-            database.execute("COMMIT")
-        if rivals:
-            raise self._equivocation(rivals[0][0].header.height, rivals[0])
+        with self._writing() as database:
+            rivals = [each for each in headers if not rows.insert(database, each)]
+            pairs = [(self._rival(database, each), each) for each in rivals]
+            for pair in pairs:
+                rows.dispute(database, pair[1].header.height, pair)
+        if pairs:
+            raise self._equivocation(pairs[0][1].header.height, pairs[0])
 
     def dispute(self, height: int, headers: Sequence[ExtendedHeader]) -> NoReturn:
         """Keep headers that contradict each other about block `height`, and stop there.
@@ -92,59 +97,61 @@ class HeaderStore:
         Raises:
             EquivocationError: Always; when somebody has decided, the other side is still wrong.
         """
-        with self._open() as database:
-            database.execute("BEGIN IMMEDIATE")
-            _dispute(database, height, headers)
-            database.execute("COMMIT")
+        with self._writing() as database:
+            rows.dispute(database, height, headers)
         raise self._equivocation(height, headers)
 
     def disputed(self, chain: str) -> tuple[tuple[int, ExtendedHeader], ...]:
-        """Return the headers in dispute with the heights that they dispute, lowest first."""
-        query = (
-            "SELECT height, data FROM dispute WHERE chain = ? AND NOT decided ORDER BY height, hash"
-        )
+        """Return undecided heights in dispute, lowest first, each with every header about it."""
         with self._open() as database:
-            rows = database.execute(query, (chain,)).fetchall()
-        return tuple((int(height), _whole(data)) for height, data in rows)
+            return rows.disputed(database, chain)
 
     def decide(self, chain: str, height: int, digest: Digest) -> None:
         """Settle the dispute at `height` for the block `digest`; the evidence stays.
 
-        What was verified at that height and above is forgotten, since it may hang on the other.
+        If another one was believed, all from that height on is forgotten: it may hang on it.
         """
-        with self._open() as database:
-            database.execute("BEGIN IMMEDIATE")
-            kept = _read(database, chain, "height = ?", height)
-            if kept is None or kept.header.hash != digest:
-                database.execute(
-                    "DELETE FROM header WHERE chain = ? AND height >= ?", (chain, height)
-                )
+        with self._writing() as database:
+            database.execute(
+                "DELETE FROM header WHERE chain = ?1 AND height >= ?2 AND NOT EXISTS ("
+                "SELECT 1 FROM header WHERE chain = ?1 AND height = ?2 AND hash = ?3)",
+                (chain, height, digest),
+            )
             database.execute(
                 "UPDATE dispute SET decided = 1 WHERE chain = ? AND height = ?", (chain, height)
             )
-            database.execute("COMMIT")
 
-    def _one(self, chain: str, where: str, height: int) -> ExtendedHeader | None:
+    def _one(self, chain: str, query: str, height: int) -> ExtendedHeader | None:
         with self._open() as database:
-            found = _read(database, chain, where, height)
-        if found is not None:
-            self._check(chain, found.header.height)
+            database.execute("BEGIN")
+            found = rows.read(database, self._sets, query, chain, height)
+            low = rows.lowest_dispute(database, chain)
+            if found is not None and low is not None and found.header.height >= low:
+                raise self._equivocation(
+                    low, [each for at, each in rows.disputed(database, chain) if at == low]
+                )
         return found
 
-    def _check(self, chain: str, height: int) -> None:
-        """Raise EquivocationError if `height` lies at or above a dispute."""
-        low = min((at for at, _ in self.disputed(chain)), default=height + 1)
-        if low <= height:
-            rivals = [header for at, header in self.disputed(chain) if at == low]
-            raise self._equivocation(low, rivals)
+    def _rival(self, database: Connection, other: ExtendedHeader) -> ExtendedHeader:
+        header = other.header
+        kept = rows.read(database, self._sets, rows.AT, header.chain, header.height)
+        return kept or other
 
     def _equivocation(self, height: int, headers: Sequence[ExtendedHeader]) -> EquivocationError:
-        names = " and ".join(f"{e.header.height}: {e.header.hash.hex()}" for e in headers)
+        names = " and ".join(f"{each.header.height} {each.header.hash.hex()}" for each in headers)
         return EquivocationError(
             f"{headers[0].header.chain}: two signed histories at block {height} ({names}), both "
             f"kept in {self._path}; nothing from there on is believed until an operator finds out "
             "which stands and makes that block the anchor"
         )
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Open the file for writing; all is written at the end, or nothing after an exception."""
+        with self._open() as database:
+            database.execute("BEGIN IMMEDIATE")
+            yield database
+            database.execute("COMMIT")
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[Connection]:
@@ -156,66 +163,5 @@ class HeaderStore:
                 yield database
         except sqlite3.OperationalError as error:
             raise UnavailableError(f"{self._path}: {error}; see to it, then retry") from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, zlib.error, ValueError) as error:
             raise MalformedError(f"{self._path} is no file of headers: {error}") from error
-
-
-def _insert(
-    database: Connection, extended: ExtendedHeader
-) -> tuple[ExtendedHeader, ExtendedHeader] | None:
-    """Write a header; return the one that stands there and this one if they differ."""
-    chain, height, digest = extended.header.chain, extended.header.height, extended.header.hash
-    query = "SELECT hash FROM header WHERE chain = ? AND height = ?"
-    row = database.execute(query, (chain, height)).fetchone()
-    if row is not None:
-        kept = _read(database, chain, "height = ?", height)
-        return None if row[0] == digest or kept is None else (kept, extended)
-    whole = dict(extended.to_json())
-    validators = whole.pop("validator_set")
-    database.execute(
-        "INSERT OR IGNORE INTO validators VALUES (?, ?)",
-        (extended.header.validators, _pack({"validator_set": validators})),
-    )
-    database.execute(
-        "INSERT INTO header VALUES (?, ?, ?, ?, ?)",
-        (chain, height, digest, extended.header.validators, _pack(whole)),
-    )
-    return None
-
-
-def _read(database: Connection, chain: str, where: str, height: int) -> ExtendedHeader | None:
-    row = database.execute(
-        "SELECT h.hash, h.data, v.data FROM header AS h"  # noqa: S608  # `where` is one of ours
-        f" JOIN validators AS v ON v.hash = h.validators WHERE chain = ? AND {where} LIMIT 1",
-        (chain, height),
-    ).fetchone()
-    if row is None:
-        return None
-    extended = ExtendedHeader.from_json({**_unpack(row[1]), **_unpack(row[2])})
-    extended.verify_parts()
-    if extended.header.hash != row[0]:
-        raise VerificationError(f"{chain}: the stored header {extended.header.height} was changed")
-    return extended
-
-
-def _dispute(database: Connection, height: int, headers: Sequence[ExtendedHeader]) -> None:
-    database.executemany(
-        "INSERT OR IGNORE INTO dispute (chain, height, hash, data) VALUES (?, ?, ?, ?)",
-        [(e.header.chain, height, e.header.hash, _pack(e.to_json())) for e in headers],
-    )
-
-
-def _whole(data: bytes) -> ExtendedHeader:
-    return ExtendedHeader.from_json(_unpack(data))
-
-
-def _pack(value: JsonObject) -> bytes:
-    return zlib.compress(canonical.encode(value), 1)
-
-
-def _unpack(data: bytes) -> JsonObject:
-    inflater = zlib.decompressobj()
-    plain = inflater.decompress(data, MAX_HEADER_BYTES)
-    if inflater.unconsumed_tail:
-        raise MalformedError("a stored header is longer than any header")
-    return canonical.decode(plain)

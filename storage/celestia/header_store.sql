@@ -8,12 +8,13 @@ CREATE TABLE IF NOT EXISTS header (
   height INTEGER NOT NULL,
   hash BLOB NOT NULL,
   validators BLOB NOT NULL REFERENCES validators (hash),
-  data BLOB NOT NULL, -- extended header without its validators, canonical JSON, zlib
+  plain BLOB NOT NULL, -- block header, canonical JSON
+  rest BLOB NOT NULL, -- commit and roots, canonical JSON, zlib
   PRIMARY KEY (chain, height)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS dispute (
   chain TEXT NOT NULL,
-  height INTEGER NOT NULL, -- from here on nothing is believed until an operator decides
+  height INTEGER NOT NULL, -- from here on nothing is believed until somebody decides
   hash BLOB NOT NULL,
   data BLOB NOT NULL, -- whole extended header, canonical JSON, zlib
   decided INTEGER NOT NULL DEFAULT 0,
