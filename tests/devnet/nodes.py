@@ -11,8 +11,9 @@ wanted: its store is a folder.
 
 import json
 import re
+import shutil
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -84,6 +85,14 @@ class Chain:
     def bridge(self, number: int = 0, **how: Any) -> "Bridge":
         """Start bridge node `number`; `how` is what `Bridge` takes."""
         return Bridge(self, self._stores[number], **how)
+
+    def twin(self, number: int) -> "Bridge":
+        """Start a second node that signs with the key of bridge `number`."""
+        original = self._stores[number]
+        copy = _Store.make(self._folder / f"twin{number}", self.binaries)
+        shutil.rmtree(copy.folder / "keys")
+        shutil.copytree(original.folder / "keys", copy.folder / "keys")
+        return Bridge(self, replace(copy, account=original.account))
 
     def height(self) -> int:
         """Return the chain's height, asked of the validator and not of a bridge."""
