@@ -14,5 +14,7 @@ CREATE TABLE IF NOT EXISTS blob (
   PRIMARY KEY (height, position)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS blob_by_commitment ON blob (commitment, namespace);
-CREATE INDEX IF NOT EXISTS block_by_hash
-  ON block (CAST(header AS TEXT) ->> '$.commit.block_id.hash');
+CREATE INDEX IF NOT EXISTS block_by_hash ON block (
+  CASE WHEN json_valid(CAST(header AS TEXT))
+  THEN CAST(header AS TEXT) ->> '$.commit.block_id.hash' END
+);

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from sqlite3 import Connection
+from typing import Final
 
 from provenance import canonical
 from provenance.canonical import JsonObject
@@ -10,6 +11,10 @@ from storage.celestia.share import Blob
 
 Name = tuple[bytes, bytes]
 """A blob's share commitment and its namespace."""
+_BY_HASH: Final = """
+    SELECT height FROM block WHERE CASE WHEN json_valid(CAST(header AS TEXT))
+    THEN CAST(header AS TEXT) ->> '$.commit.block_id.hash' END = ?
+"""
 
 
 def insert(
@@ -50,10 +55,7 @@ def height_named(database: Connection, name: str) -> int | None:
 
     Files made before there was an index on it are read whole.
     """
-    row = database.execute(
-        "SELECT height FROM block WHERE CAST(header AS TEXT) ->> '$.commit.block_id.hash' = ?",
-        (name,),
-    ).fetchone()
+    row = database.execute(_BY_HASH, (name,)).fetchone()
     return None if row is None else int(row[0])
 
 

@@ -18,8 +18,8 @@ from storage.celestia.embedded import EmbeddedLedger
 from storage.celestia.serving import params, protocol
 from storage.celestia.serving.methods import METHODS, STREAMS, SUBMIT, WAIT
 from storage.celestia.serving.node import ServedLedger
-from storage.celestia.serving.posting import BusyError, Poster
-from storage.celestia.serving.protocol import Answer, ProtocolError, Request
+from storage.celestia.serving.posting import Poster
+from storage.celestia.serving.protocol import Answer, BusyError, ProtocolError, Request
 from storage.celestia.serving.tokens import Role, Tokens
 from storage.celestia.serving.waiting import Heights
 
@@ -176,7 +176,7 @@ class NodeApp:
         """Count bytes of a body, or raise BusyError when all bodies together are too large."""
         with self._lock:
             if more > 0 and self._bytes + more > MOST_BODIES:
-                raise BusyError("server busy, try again later")
+                raise BusyError
             self._bytes += more
 
 

@@ -16,6 +16,7 @@ from storage.celestia.availability import MAX_SQUARE
 from storage.celestia.nmt import NAMESPACE_BYTES
 from storage.celestia.serving.protocol import INVALID_PARAMS, MOST_BYTES, PARSE, ProtocolError
 from storage.celestia.share import MAX_BLOB_BYTES, SIGNER_BYTES, Blob
+from storage.celestia.square import square_size
 
 TOO_LARGE: Final = "broadcast tx error: code: 21: tx too large"
 """How a refusal of too large a submission begins; a node says no more than the code."""
@@ -37,12 +38,18 @@ class Param:
     read: Callable[[Json], Any]
 
 
-def read(method: str, params: Sequence[Json], expected: Sequence[Param]) -> list[Any]:
+def read(method: str, params: Json, expected: Sequence[Param]) -> list[Any]:
     """Return the values of a call's parameters.
 
     Raises:
         ProtocolError: Too few or too many, or one that is not what is expected.
     """
+    if params is None:
+        params = []
+    if not isinstance(params, list):
+        raise ProtocolError(
+            PARSE, f"unmarshaling param array: {_misfit(params, '[]jsonrpc.param')}"
+        )
     if len(params) != len(expected):
         count = f"{len(params)} != {len(expected)}"
         raise ProtocolError(INVALID_PARAMS, f"wrong param count (method '{method}'): {count}")
@@ -99,7 +106,7 @@ def namespace(value: Json) -> bytes:
 
 def namespaces(value: Json) -> tuple[bytes, ...]:
     """Return a list of namespaces; null gives none."""
-    return tuple(namespace(each) for each in _list(value, MOST_NAMESPACES))
+    return tuple(namespace(each) for each in _list(value, MOST_NAMESPACES, "[]share.Namespace"))
 
 
 def digest(value: Json) -> bytes:
@@ -119,7 +126,12 @@ def block_hash(value: Json) -> str:
 
 def blobs(value: Json) -> tuple[Blob, ...]:
     """Return the blobs of a submission; their commitments are computed anew, as a node does."""
-    return tuple(_blob(each) for each in _list(value, MOST_BLOBS))
+    found = tuple(_blob(each) for each in _list(value, MOST_BLOBS, "[]*blob.Blob"))
+    try:
+        square_size(found)
+    except MalformedError as error:
+        raise TooLargeError(f"{TOO_LARGE}: {error}") from error
+    return found
 
 
 def lower(value: Json) -> int:
@@ -133,7 +145,7 @@ def lower(value: Json) -> int:
 
 def proof(value: Json) -> Json:
     """Return a blob's proof, a list of at most one for each row of a square."""
-    return [_object(each) for each in _list(value, MAX_SQUARE)]
+    return [_object(each) for each in _list(value, MAX_SQUARE, "blob.Proof")]
 
 
 def text(value: Json) -> str:
@@ -154,6 +166,8 @@ def _blob(value: Json) -> Blob:
     version = member.get("share_version", 0)
     if isinstance(version, bool) or not isinstance(version, int):
         raise _misfit(version, "uint8")
+    if version not in (0, 1):
+        raise MalformedError(f"share version {version} not supported. Please use 0 or 1")
     if not data:
         raise MalformedError("data can not be empty")
     if version == 0 and member.get("signer") is not None:
@@ -174,11 +188,11 @@ def _user(found: bytes) -> bytes:
     return found
 
 
-def _list(value: Json, most: int) -> Sequence[Json]:
+def _list(value: Json, most: int, kind: str) -> Sequence[Json]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise _misfit(value, "slice")
+        raise _misfit(value, kind)
     if len(value) > most:
         raise MalformedError(f"more than {most} of them, the most that is taken here")
     return value

@@ -10,16 +10,12 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
 
-from provenance.errors import ProvenanceError, UnavailableError
 from storage.celestia.embedded import EmbeddedLedger
+from storage.celestia.serving.protocol import BusyError
 from storage.celestia.share import Blob
 
 MOST_WAITING_BYTES: Final = 64 * 2**20
 MOST_AT_ONCE: Final = 64
-
-
-class BusyError(UnavailableError):
-    """More is under way than this node takes; nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ class Poster:
         entry = Waiting(tuple(blobs))
         with self._lock:
             if self._bytes and self._bytes + entry.size > MOST_WAITING_BYTES:
-                raise BusyError("server busy, try again later")
+                raise BusyError
             self._bytes += entry.size
             self._waiting.append(entry)
             if not self._is_writing:
@@ -71,24 +67,28 @@ class Poster:
     def _write(self) -> None:
         while entries := self._take():
             for entry, told in zip(entries, self._outcomes(entries), strict=True):
-                if isinstance(told, int):
-                    entry.height.set_result(told)
-                else:
-                    entry.height.set_exception(told)
+                _tell(entry, told)
 
     def _take(self) -> list[Waiting]:
         with self._lock:
             entries, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
             self._is_writing = bool(entries)
-            return entries
+        return entries
 
     def _outcomes(self, entries: Sequence[Waiting]) -> Sequence[int | Exception]:
         try:
             return self._ledger.submit_all([entry.blobs for entry in entries])
-        except ProvenanceError as error:
-            return [error] * len(entries)
         except Exception as error:  # noqa: BLE001  # whoever waits must hear of it
             return [error] * len(entries)
         finally:
             with self._lock:
                 self._bytes -= sum(entry.size for entry in entries)
+
+
+def _tell(entry: Waiting, told: int | Exception) -> None:
+    if not entry.height.set_running_or_notify_cancel():  # its caller has gone away
+        return
+    if isinstance(told, int):
+        entry.height.set_result(told)
+    else:
+        entry.height.set_exception(told)

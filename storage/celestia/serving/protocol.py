@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from provenance.canonical import Json, JsonObject
-from provenance.errors import MalformedError
+from provenance.errors import MalformedError, UnavailableError
 
 MOST_BYTES: Final = 16 * 2**20
 """Bytes of a request's body, at most: a node's own limit."""
 MOST_CALLS: Final = 1024
 PARSE, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS, APPLICATION = -32700, -32600, -32601, -32602, 1
 Id = str | int | float | None
+_IDS: Final = {bool: "bool", list: "[]interface {}"}
 
 
 class ProtocolError(MalformedError):
@@ -37,12 +38,19 @@ class ProtocolError(MalformedError):
         return 400 if self.code == INVALID_REQUEST else 500
 
 
+class BusyError(UnavailableError):
+    """More is under way than this node takes; nothing was done."""
+
+    def __init__(self) -> None:
+        super().__init__("server busy, try again later")
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One call: what is asked, and the number that its answer carries; None wants no answer."""
 
     method: str
-    params: Sequence[Json]
+    params: Json
     id: Id
 
 
@@ -108,10 +116,9 @@ def _request(value: Json) -> Request:
     if not isinstance(method, str | None):
         raise ProtocolError(PARSE, "Parse error")
     if isinstance(number, bool) or not isinstance(number, str | int | float | None):
-        raise ProtocolError(PARSE, "failed to parse ID: a string, a number or null is meant")
-    if not isinstance(params, list | None):
-        raise ProtocolError(PARSE, "unmarshaling param array: an array is meant")
-    return Request((method or "")[:200], params or [], number)
+        kind = _IDS.get(type(number), "map[string]interface {}")
+        raise ProtocolError(PARSE, f"failed to parse ID: invalid id type: {kind}")
+    return Request((method or "")[:200], params, number)
 
 
 def _refuse(text: str) -> Json:

@@ -18,6 +18,8 @@ PORT: Final = 26658
 MOST_CONNECTIONS: Final = 500
 GRACE_SECONDS: Final = 20
 """How long answers under way may take when the server is told to end."""
+IDLE_SECONDS: Final = 120
+"""A node's own bound; clients keep a connection for less, and never meet a closed one."""
 _QUIET: Final = "warning"
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -93,6 +95,7 @@ def run(app: NodeApp, listening: socket.socket) -> None:
             proxy_headers=False,
             server_header=False,
             limit_concurrency=MOST_CONNECTIONS,
+            timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )

@@ -15,6 +15,7 @@ from typing import Final
 
 from provenance.errors import ProvenanceError, UnavailableError
 from storage.celestia.embedded import EmbeddedLedger
+from storage.celestia.serving.protocol import BusyError
 
 AHEAD: Final = 16
 """Blocks above the head that a waiting caller may have made, at most."""
@@ -46,12 +47,12 @@ class Heights:
         """Return what is done once there is a block `height`; `forget` it if it is left early.
 
         Raises:
-            UnavailableError: Too many wait already, or the server stops.
+            BusyError: Too many wait already, or the server stops.
         """
         future: Future[None] = Future()
         with self._changed:
             if not self._is_open or len(self._waiting) >= MOST_WAITING:
-                raise UnavailableError("server busy, try again later")
+                raise BusyError
             self._waiting[future] = Wanted(height, is_made)
             if not self._is_looking:
                 self._is_looking = True

@@ -143,3 +143,70 @@ def test_a_path_may_hold_any_character(tmp_path: Path) -> None:
     file = LedgerFile(tmp_path / "a #1? 100% ü.sqlite", 0.05)
     file.ensure(fill)
     assert count(file) == 1
+
+
+def test_connections_are_kept_while_somebody_uses_them_and_closed_after(file: LedgerFile) -> None:
+    with file.kept_open():
+        with file.reading() as first:
+            pass
+        with file.writing() as second:
+            assert second is first
+            second.execute("INSERT INTO block VALUES (2, x'00')")
+        with file.reading() as third, file.reading() as other:
+            assert third is first
+            assert other is not first
+        assert count(file) == 2
+    with pytest.raises(sqlite3.ProgrammingError):
+        first.execute("SELECT 1")
+    assert [each.name for each in file.path.parent.iterdir()] == ["ledger.sqlite"]
+
+
+def test_a_kept_connection_is_in_no_transaction(file: LedgerFile) -> None:
+    with file.kept_open():
+        with file.reading() as database:
+            database.execute("SELECT * FROM block").fetchall()
+        assert not database.in_transaction
+        with closing(sqlite3.connect(file.path, isolation_level=None)) as other:
+            other.execute("INSERT INTO block VALUES (2, x'00')")
+        assert count(file) == 2
+
+
+def test_a_connection_that_met_an_error_is_not_kept(file: LedgerFile) -> None:
+    used = []
+
+    def fail() -> None:
+        with file.writing() as database:
+            used.append(database)
+            database.execute("INSERT INTO block VALUES (2, x'00')")
+            raise ZeroDivisionError
+
+    with file.kept_open():
+        with pytest.raises(ZeroDivisionError):
+            fail()
+        with pytest.raises(sqlite3.ProgrammingError):
+            used[0].execute("SELECT 1")
+        assert count(file) == 1
+
+
+def test_a_file_that_was_replaced_is_not_written_through_an_old_connection(
+    file: LedgerFile, tmp_path: Path
+) -> None:
+    other = LedgerFile(tmp_path / "other.sqlite", 0.05)
+    other.ensure(fill)
+    with other.writing() as database:
+        database.execute("INSERT INTO block VALUES (2, x'00')")
+    with file.kept_open():
+        assert count(file) == 1
+        other.path.replace(file.path)
+        assert count(file) == 2
+        with file.writing() as database:
+            database.execute("INSERT INTO block VALUES (3, x'00')")
+    assert count(file) == 3
+
+
+def test_a_file_that_went_away_is_not_written(file: LedgerFile) -> None:
+    with file.kept_open():
+        assert count(file) == 1
+        file.path.unlink()
+        with pytest.raises(UnavailableError, match="unable to open"), file.writing():
+            pass
