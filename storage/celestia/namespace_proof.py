@@ -90,7 +90,7 @@ def verify_row(
     """
     if proof.end > size:
         raise VerificationError("namespace proof: a range lies outside the original square")
-    leaves = _leaves(proof, namespace, shares)
+    inside = _inside(proof, namespace, shares)
     before = proof.start.bit_count()
     if len(proof.nodes) != before + (2 * size - proof.end).bit_count():
         raise MalformedError("namespace proof: too many nodes around its range, or too few")
@@ -101,7 +101,7 @@ def verify_row(
         raise VerificationError(
             "namespace proof: shares of the namespace may stand outside the range"
         )
-    _lead(proof, leaves, root, size)
+    _lead(proof, inside, root, size)
 
 
 def verify_row_proofs(
@@ -166,30 +166,35 @@ def verify_shares(
         if (proof.start, proof.end) != (first - row * size, last - row * size) or proof.leaf:
             raise MalformedError(f"share range: the proof of row {row} is for other shares")
         part = shares[taken : taken + last - first]
-        leaves = [nmt.leaf(share[:NAMESPACE_BYTES], share) for share in part]
-        _lead(proof, leaves, availability.rows[row], size)
+        inside = [
+            Subtree(place, 1, nmt.leaf(share[:NAMESPACE_BYTES], share))
+            for place, share in enumerate(part, proof.start)
+        ]
+        _lead(proof, inside, availability.rows[row], size)
         taken += last - first
 
 
-def _lead(proof: NamespaceProof, leaves: Sequence[Node], root: Node, size: int) -> None:
-    inside = [Subtree(place, 1, leaf) for place, leaf in enumerate(leaves, proof.start)]
-    computed = nmt.range_root(2 * size, inside, proof.nodes)
-    if computed != root:
-        raise RootMismatchError(computed.hex(), root.hex())
-
-
-def _leaves(proof: NamespaceProof, namespace: bytes, shares: Sequence[bytes]) -> list[Node]:
+def _inside(proof: NamespaceProof, namespace: bytes, shares: Sequence[bytes]) -> Sequence[Subtree]:
     if proof.leaf:
         if shares:
             raise MalformedError("namespace proof: proves an absence, beside shares")
         if proof.leaf.least <= namespace:
             raise VerificationError("namespace proof: its leaf is not beyond the namespace")
-        return [proof.leaf]
+        return [Subtree(proof.start, 1, proof.leaf)]
     if len(shares) != proof.end - proof.start:
         raise MalformedError("namespace proof: more shares or fewer than its range")
     if any(share[:NAMESPACE_BYTES] != namespace for share in shares):
         raise VerificationError("namespace proof: a share of another namespace")
-    return [nmt.leaf(namespace, share) for share in shares]
+    return [
+        Subtree(start, width, nmt.root_of_one(namespace, shares[start - proof.start :][:width]))
+        for start, width in nmt.aligned(proof.start, proof.end)
+    ]
+
+
+def _lead(proof: NamespaceProof, inside: Sequence[Subtree], root: Node, size: int) -> None:
+    computed = nmt.range_root(2 * size, inside, proof.nodes)
+    if computed != root:
+        raise RootMismatchError(computed.hex(), root.hex())
 
 
 def _integer(fields: Fields, name: str) -> int:

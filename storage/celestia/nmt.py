@@ -96,6 +96,15 @@ def root(leaves: Sequence[Node]) -> Node:
     return level[0]
 
 
+def aligned(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield (first leaf, leaves) of the fewest whole subtrees that make up [start, end)."""
+    while start < end:
+        size = 1 << (end - start).bit_length() - 1
+        size = min(size, start & -start or size)
+        yield start, size
+        start += size
+
+
 def prove_range(leaves: Sequence[Node], start: int, end: int) -> tuple[Node, ...]:
     """Return the roots of the largest subtrees outside [start, end), from left to right."""
     return tuple(_outside(leaves, 0, start, end))

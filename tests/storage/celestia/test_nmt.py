@@ -62,6 +62,20 @@ def test_a_root_over_no_power_of_two_is_none() -> None:
         nmt.root_of_one(USER[0], [b"a", b"b", b"c"])
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 600), st.integers(0, 600))
+def test_a_range_is_made_up_of_whole_subtrees(start: int, length: int) -> None:
+    parts = list(nmt.aligned(start, start + length))
+    assert [leaf for first, size in parts for leaf in range(first, first + size)] == [
+        *range(start, start + length)
+    ]
+    assert all(size & (size - 1) == 0 and first % size == 0 for first, size in parts)
+    pairs = [first for first, size in parts if first % (2 * size) == 0]
+    others = {first + size: size for first, size in parts}
+    sizes = dict(parts)
+    assert not any(sizes.get(first + sizes[first]) == sizes[first] for first in pairs), others
+
+
 def test_a_parity_child_does_not_widen_the_range() -> None:
     leaves = row([USER[0], USER[1]])
     assert nmt.root(leaves).greatest == USER[1]
