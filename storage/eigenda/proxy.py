@@ -48,15 +48,17 @@ class EigenDA:
         seconds: tuple[float, float] = (PUT_SECONDS, GET_SECONDS),
         pauses: Sequence[float] = PAUSES,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Name a proxy; nothing is asked yet.
 
         Args:
             address: Such as http://127.0.0.1:3100; a proxy takes no password.
             network: Which EigenDA network it speaks to; nothing here can check it.
-            seconds: Deadlines of a put and of anything else.
+            seconds: Deadlines of a put and of anything else, pauses included.
             pauses: Seconds before each new try where the rate is limited.
             sleep: Waits.
+            clock: Seconds since some moment.
 
         Raises:
             MalformedError: No such address or name.
@@ -72,7 +74,7 @@ class EigenDA:
         origin = _origin(address)
         self._exchange = Exchange(origin, _tls(origin))
         self._put_seconds, self._get_seconds = seconds
-        self._pauses, self._sleep = tuple(pauses), sleep
+        self._pauses, self._sleep, self._clock = tuple(pauses), sleep, clock
 
     def check_health(self) -> None:
         """Check that a proxy answers at this address, which says nothing of EigenDA itself.
@@ -125,13 +127,15 @@ class EigenDA:
     def _asked(
         self, method: str, target: str, body: bytes | None, most: int, seconds: float
     ) -> bytes:
-        """Return the body of a good answer; each try has the whole deadline."""
+        """Return the body of a good answer; all tries and pauses share one deadline."""
+        ends = self._clock() + seconds
         answer = self._exchange.ask(method, target, body, most, seconds)
         for pause in self._pauses:
-            if answer.status != BUSY:
+            left = ends - self._clock() - pause
+            if answer.status != BUSY or left <= 0:
                 break
             self._sleep(pause)
-            answer = self._exchange.ask(method, target, body, most, seconds)
+            answer = self._exchange.ask(method, target, body, most, left)
         return self._good(answer, is_put=body is not None)
 
     def _good(self, answer: Answer, *, is_put: bool) -> bytes:

@@ -1,5 +1,6 @@
 """Certificates of another layer: carried at L0, refused where they are not what they say."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -8,10 +9,12 @@ import pytest
 from provenance import canonical
 from provenance.certificate import Certificate, Part
 from provenance.envelope import parse as envelope
+from provenance.errors import MalformedError
 from provenance.field import Digest
 from provenance.findings import Finding, Level, Outcome, Verdict
 from provenance.log import Header
 from provenance.policy import Requirement
+from tests.provenance.audit.test_mutations import mutations
 from tests.provenance.world import World
 
 PUT_AT = 1_795_449_600
@@ -154,10 +157,39 @@ def test_a_certificate_under_another_name_is_refused(honest: World) -> None:
 def test_no_byte_of_a_certificate_can_be_changed_under_its_name(honest: World) -> None:
     document = made(honest, 0, "header").encoded
     path = f"certificates/{canonical.digest(document).hex()}.json"
-    for place in range(0, len(document), 16):
+    for place in range(0, len(document), 40):
         changed = document[:place] + bytes([document[place] ^ 1]) + document[place + 1 :]
         [found] = copies(honest.audit(members=honest.members | {path: changed}))
         assert found.outcome is Outcome.FAILS
+
+
+WORDS_ONLY = {"locator", "network", "put_at"}
+"""Members that are the issuer's word: nothing here could tell another one from the true one."""
+
+
+def test_what_binds_a_certificate_to_the_log_cannot_be_changed_under_any_name(
+    honest: World,
+) -> None:
+    document = made(honest, ENTRIES, "entries").encoded
+    before = json.loads(document)
+    told = 0
+    for kind, _, changed in mutations("certificate.json", document):
+        if changed is None or changed == document:
+            continue
+        [found] = copies(honest.audit(members=carrying(honest, changed)))
+        if found.outcome is Outcome.FAILS:
+            continue
+        after = json.loads(changed)
+        assert {name for name in before if before[name] != after[name]} <= WORDS_ONLY, kind
+        assert (found.outcome, found.level) == (Outcome.HOLDS, Level.L0)
+        told += 1
+    assert told == len(WORDS_ONLY)  # each flipped once
+
+
+@pytest.mark.parametrize("path", ["0" * 63 + ".json", "0" * 64 + ".bin", "A" * 64 + ".json"])
+def test_a_certificate_has_one_path(honest: World, path: str) -> None:
+    with pytest.raises(MalformedError, match="which no bundle has"):
+        honest.audit(members=honest.members | {f"certificates/{path}": b"{}"})
 
 
 def test_a_ledgers_name_is_no_layers(honest: World) -> None:

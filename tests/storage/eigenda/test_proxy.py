@@ -52,7 +52,7 @@ def proxy(server: FakeProxy) -> FakeProxy:
     return server
 
 
-def layer(proxy: FakeProxy, *, seconds: float = 30.0, slept: list[float] | None = None) -> EigenDA:
+def layer(proxy: FakeProxy, *, seconds: float = 60.0, slept: list[float] | None = None) -> EigenDA:
     sleep = (slept if slept is not None else []).append
     return EigenDA(proxy.address, "sepolia_testnet", seconds=(seconds, seconds), sleep=sleep)
 
@@ -222,6 +222,21 @@ def test_only_a_limited_rate_is_waited_for(proxy: FakeProxy) -> None:
     with pytest.raises(UnavailableError, match="fail over"):
         layer(proxy, slept=slept).put(DATA)
     assert slept == [PAUSES[0]]
+
+
+def test_pauses_count_towards_the_deadline(proxy: FakeProxy) -> None:
+    """Of 30 seconds three pauses leave 8, and the fourth pause would take them all."""
+    now = 100.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds + 5
+
+    proxy.faults.extend([status(429)] * 50)
+    patient = EigenDA(proxy.address, seconds=(30, 30), sleep=sleep, clock=lambda: now)
+    with pytest.raises(UnavailableError, match="limits the rate"):
+        patient.put(DATA)
+    assert (proxy.puts(), now) == (4, 122.0)
 
 
 # Answers that are none.
