@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from provenance.anchor import Blocks
+from provenance.envelope import PublicKey
 from provenance.errors import MalformedError, UnavailableError, VerificationError
 from provenance.evidence import Bundle
 from provenance.field import Digest, FieldElement
 from provenance.findings import Edge, Finding, Level, Outcome
+from provenance.history import History
 from provenance.policy import Policy
 from provenance.proof import ProofVerifier
 from provenance.receipt import LedgerVerifier
@@ -22,6 +25,33 @@ class Verifiers:
 
 
 @dataclass(frozen=True, slots=True)
+class Scanned:
+    """What an auditor read of an issuer's log himself: every blob of a namespace, block by block.
+
+    Attributes:
+        source: Where he asked, such as a node's address; believed in nothing.
+        ledger: Kind of the ledger.
+        namespace: The one that was read.
+        keys: Keys whose headers were looked for; one that the policy does not hold good at a
+            height is a stranger's there.
+        first: The lowest height that was read.
+        last: The highest.
+        history: What was found, with all that is wrong.
+        blocks: Of the blocks that were read, those that something is said of: with a header, with
+            a run's seed, with an anchor, and the last.
+    """
+
+    source: str
+    ledger: str
+    namespace: bytes
+    keys: tuple[PublicKey, ...]
+    first: int
+    last: int
+    history: History
+    blocks: Blocks
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One audit.
 
@@ -30,6 +60,7 @@ class Case:
         policy: The auditor's own.
         verifiers: For ledgers and for zero-knowledge proofs.
         now: Time of the check, nanoseconds since 1970, UTC.
+        scanned: What the auditor read of the log himself, or None.
         findings: What has been found so far, in order.
         edges: What came from what, once all is found.
         tables: Chunk tables that were verified, by what they are of and its root.
@@ -39,9 +70,15 @@ class Case:
     policy: Policy
     verifiers: Verifiers
     now: int
+    scanned: Scanned | None = None
     findings: list[Finding] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     tables: dict[tuple[Digest, FieldElement], tuple[Chunk, ...]] = field(default_factory=dict)
+
+    @property
+    def witness(self) -> str:
+        """What it rests on that the log shown here is all of it."""
+        return "the monitor's key" if self.scanned is None else "the auditor's own reading"
 
     def holds(
         self,

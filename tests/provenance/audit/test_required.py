@@ -2,7 +2,7 @@
 
 import pytest
 
-from provenance.audit import _required
+from provenance.audit.required import required
 from provenance.findings import Finding, Level, Outcome
 from provenance.policy import Requirement
 
@@ -17,9 +17,9 @@ def found(subject: str, level: Level) -> Finding:
 )
 def test_a_star_stands_for_the_weakest_subject(subject: str, outcome: Outcome) -> None:
     findings = (found("good", Level.L2), found("weak", Level.L1))
-    assert _required(Requirement("order", subject, Level.L2), findings).outcome is outcome
+    assert required(Requirement("order", subject, Level.L2), findings).outcome is outcome
 
 
 def test_of_two_findings_about_one_subject_the_weaker_counts() -> None:
     findings = (found("good", Level.L1), found("good", Level.L2))
-    assert _required(Requirement("order", "good", Level.L2), findings).outcome is Outcome.UNKNOWN
+    assert required(Requirement("order", "good", Level.L2), findings).outcome is Outcome.UNKNOWN
