@@ -203,7 +203,7 @@ def _check_unique(case: Case, log: Published, label: str) -> None:
         case.fails("unique", label, "; ".join(found))
     else:
         words = "no other commitment for it in the log up to its checkpoint"
-        case.holds("unique", label, Level.L1, words, rests_on=("the monitor's key",))
+        case.holds("unique", label, Level.L1, words, rests_on=(case.witness,))
 
 
 def chunk_table(

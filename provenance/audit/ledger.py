@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from provenance import checkpoint, envelope
 from provenance.anchor import Anchor, Blocks, Step, believe
-from provenance.audit.case import Case
+from provenance.audit.case import Case, Scanned
 from provenance.canonical import Fields, JsonObject
 from provenance.canonical import digest as document_digest
 from provenance.checkpoint import Checkpoint
@@ -84,6 +84,8 @@ def published(case: Case) -> Published:
     posted = _receipts(case, sealed, genesis, blocks, verifier)
     history = _history(case, sealed, posted)
     found = _checkpoint(case, history, blocks, genesis)
+    if case.scanned is not None:
+        found = own_reading(case, case.scanned, history, genesis, posted) or found
     is_self_hosted = genesis.ledger != PUBLIC or _is_lone(blocks, posted)
     return Published(genesis, history, blocks, posted, found, is_self_hosted)
 
@@ -256,10 +258,10 @@ def _checkpoint(
             reasons.append(str(error))
         except ProvenanceError as error:
             case.fails("log", subject, f"checkpoint {name[:16]}…: {error}")
-    if best is None:
+    if best is None and case.scanned is None:
         words = "; ".join(reasons) or "no checkpoint by a monitor whom the policy names"
         case.unknown("log", subject, f"whether the log has a fork or a gap is unknown: {words}")
-    elif not history.problems:
+    elif best is not None and not history.problems:
         case.holds(
             "log",
             subject,
@@ -322,6 +324,107 @@ def _check_scanned(case: Case, found: Checkpoint, genesis: Genesis) -> None:
     keys = {key.key_id for key in trusted if case.policy.is_same_issuer(owner, key.key_id)}
     if not keys <= set(found.keys):
         raise UnavailableError("the monitor did not look for all of the issuer's keys")
+
+
+def own_reading(
+    case: Case,
+    scan: Scanned,
+    history: History,
+    genesis: Genesis,
+    posted: Mapping[int, Block],
+) -> Checkpoint | None:
+    """Return what the auditor read himself as a checkpoint over these headers, or None.
+
+    What is wrong with the log that he read is found wherever it stands, beyond these headers too.
+    """
+    subject = history.headers[0].sealed.header.log_id.hex()[:16]
+    for problem in scan.history.problems:
+        case.fails("log", problem.subject, f"{problem.kind}: {problem.words}")
+    try:
+        own = _own_checkpoint(scan, history, genesis, posted)
+    except UnavailableError as error:
+        case.unknown("log", subject, f"what the auditor read does not speak for it: {error}")
+        return None
+    except ProvenanceError as error:
+        case.fails("log", subject, str(error))
+        return None
+    if not history.problems and not scan.history.problems:
+        newest = len(scan.history.headers) - 1
+        more = f"; the log goes on to header {newest}, which is not in the evidence"
+        case.holds(
+            "log",
+            subject,
+            Level.L1,
+            f"headers 0 to {own.sequence} are one chain; blocks {own.first} to {own.last} of "
+            f"{scan.ledger} chain {own.chain} were read by the auditor himself"
+            f"{more if newest > own.sequence else ''}",
+            rests_on=(scan.blocks.anchor_of(scan.last).label,),
+            notes=(f"read at {scan.source}, up to block {scan.last}", *OWN_LIMITS),
+        )
+    return own
+
+
+OWN_LIMITS = (
+    "it is not proved that the ledger took everything that was sent to it (censorship)",
+    "nor that there is no other log in another namespace or under another key",
+    "nor that the blobs stay available, or that there are no blocks above those read",
+)
+
+
+def _own_checkpoint(
+    scan: Scanned, history: History, genesis: Genesis, posted: Mapping[int, Block]
+) -> Checkpoint:
+    mine, count = scan.history.headers, len(history.headers)
+    if (scan.ledger, scan.blocks.chain, scan.namespace) != (
+        genesis.ledger,
+        genesis.chain,
+        genesis.namespace,
+    ):
+        raise UnavailableError("another ledger, chain or namespace was read than the log's")
+    for sequence, block in posted.items():
+        _check_own(scan, sequence, block)
+    for theirs, own in zip(history.headers, mine, strict=False):
+        if theirs.sealed.digest != own.sealed.digest:
+            number = own.sealed.header.sequence
+            raise VerificationError(f"the ledger holds another header {number}: a fork")
+    if len(mine) < count:
+        raise UnavailableError(f"batch {len(mine)} is not in blocks {scan.first} to {scan.last}")
+    last, digest = scan.last, scan.blocks.at(scan.last).hash
+    if len(mine) > count:
+        above = scan.blocks.at(mine[count].height or 0)
+        last, digest = above.height - 1, above.previous or digest
+    if last < (mine[count - 1].height or 0):
+        raise UnavailableError("its last block holds more of the log: ask for a newer export")
+    return Checkpoint(
+        chain=genesis.chain,
+        log=mine[0].sealed.digest,
+        head=mine[count - 1].sealed.digest,
+        sequence=count - 1,
+        first=scan.first,
+        last=last,
+        block=digest,
+        namespace=scan.namespace,
+        keys=tuple(sorted({key.key_id for key in scan.keys})),
+    )
+
+
+def _check_own(scan: Scanned, sequence: int, block: Block) -> None:
+    """Check that a receipt's block is among those that were read, and agrees with them."""
+    if not scan.first <= block.height <= scan.last:
+        raise UnavailableError(
+            f"batch {sequence} stands in block {block.height}, which is not read"
+        )
+    read = scan.blocks.believed.get(block.height)
+    if read is not None and read.hash != block.hash:
+        raise VerificationError(
+            f"block {block.height} is {read.hash.hex()[:16]}… on the ledger, the evidence has "
+            f"{block.hash.hex()[:16]}…: two blocks for one height"
+        )
+    if sequence >= len(scan.history.headers):
+        raise VerificationError(
+            f"batch {sequence} has a receipt for block {block.height}, which was read and does "
+            "not hold it under a key that is good there"
+        )
 
 
 def blocks_document(
