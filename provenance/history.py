@@ -17,7 +17,7 @@ the disk and needs no more memory after a year than after a day:
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from provenance.attestation import Attestation, verify
@@ -394,6 +394,12 @@ class Chronicle:
             unseen,
             (*self._problems, *self.examination.orphans()),
         )
+
+    def whole(self) -> History:
+        """Return what was written down by somebody who saw all: what is missing is a problem."""
+        history, waiting = self.history(), self.examination.waiting()
+        problems = dict.fromkeys((*history.problems, *waiting))
+        return replace(history, problems=tuple(problems))
 
 
 def examine(

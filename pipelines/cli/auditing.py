@@ -1,7 +1,9 @@
 """`rootline audit` and `policy init`: the auditor's side."""
 
+import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -10,30 +12,96 @@ from pipelines.cli.output import Exit, open_space, say, write_new
 from provenance.errors import MalformedError
 
 if TYPE_CHECKING:
+    from pipelines.flow.reading import Place
     from provenance.policy import Requirement, TrustedCircuit
 
+TOKEN: Final = "ROOTLINE_LEDGER_TOKEN"  # noqa: S105  # the variable's name, not a secret
 policies = typer.Typer(help="An auditor's policy.", no_args_is_help=True)
 
 
 def audit(
-    file: Annotated[Path, typer.Argument(help="An evidence bundle.")],
     policy: Annotated[Path, typer.Option(help="Whom you trust, and what must hold.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="An evidence bundle; none where a ledger is read.")
+    ] = None,
+    ledger: Annotated[
+        str | None,
+        typer.Option(help="A node's address: read the log yourself, so that no monitor is needed."),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help=f"The node's token, in a file (0600); {TOKEN} holds it too."),
+    ] = None,
+    namespace: Annotated[
+        str | None, typer.Option(help="Where the log is posted, in hex; by default the key's own.")
+    ] = None,
+    first: Annotated[
+        int | None, typer.Option(min=1, help="The block to begin at; by default the key's first.")
+    ] = None,
+    last: Annotated[
+        int | None, typer.Option(min=1, help="The block to end at; by default the head.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the verdict as one HTML page.")] = None,
     force: Force = False,
     json: AsJson = False,
 ) -> None:
-    """Check a bundle offline: every claim, its level, what it rests on, what it does not prove."""
-    from pipelines.flow.auditing import audit_file
+    """Check a bundle, a ledger or both: each claim, its level, what it rests on and does not prove.
+
+    Without --ledger nothing is asked over a network.
+    """
+    from pipelines.flow.auditing import audit_file, audit_ledger
     from pipelines.report import as_html
     from pipelines.verdicts import as_json, as_text
     from provenance.findings import Outcome
 
-    audited = audit_file(file, policy)
-    if report is not None:
-        write_new(report, as_html(audited).encode(), force=force)
-    typer.echo(as_json(audited.verdict) if json else as_text(audited.verdict))
+    place = None if ledger is None else _place(ledger, token_file, namespace, first, last, json)
+    if file is not None:
+        audited = audit_file(file, policy, place)
+        verdict = audited.verdict
+        if report is not None:
+            write_new(report, as_html(audited).encode(), force=force)
+    elif place is None:
+        raise MalformedError("nothing to audit: name a bundle, or a ledger with --ledger, or both")
+    elif report is not None:
+        raise MalformedError("--report makes a page of a bundle: name one, or leave --report out")
+    else:
+        verdict = audit_ledger(policy, place)
+    typer.echo(as_json(verdict) if json else as_text(verdict))
     codes = {Outcome.HOLDS: Exit.DONE, Outcome.FAILS: Exit.FAILS, Outcome.UNKNOWN: Exit.UNKNOWN}
-    raise typer.Exit(codes[audited.verdict.outcome])
+    raise typer.Exit(codes[verdict.outcome])
+
+
+def _place(
+    url: str,
+    token_file: Path | None,
+    namespace: str | None,
+    first: int | None,
+    last: int | None,
+    quiet: bool,
+) -> "Place":
+    """Return where and what the auditor reads himself; a token never stands on the command line."""
+    from pipelines.flow.reading import Place
+    from pipelines.progress import Shown, Silent
+    from provenance.field import parse_hex
+    from storage.celestia.share import check_namespace
+    from storage.ledger_settings import parse_token, read_token
+
+    given = os.environ.get(TOKEN)
+    token = read_token(token_file) if token_file else None
+    if token_file is not None and token is None:
+        raise MalformedError(f"{token_file} is missing: check the name")
+    where = None if namespace is None else parse_hex(namespace, 29)
+    if where is not None:
+        check_namespace(where)
+    return Place(
+        url,
+        token or (parse_token(given.encode(), TOKEN) if given else None),
+        where,
+        first,
+        last,
+        tell=(lambda _: None) if quiet else lambda words: typer.echo(words, err=True),
+        progress=Silent() if quiet or not sys.stderr.isatty() else Shown(),
+    )
 
 
 @policies.command()

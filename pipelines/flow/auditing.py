@@ -3,25 +3,29 @@
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from pipelines.flow.catalogue import trusted_keys
 from pipelines.flow.publishing import log_id, outbox
+from pipelines.flow.reading import Place, read_at
 from pipelines.flow.workspace import Workspace
 from provenance.anchor import Anchor
 from provenance.archive import MAX_ARCHIVE
-from provenance.audit import Verifiers, audit
+from provenance.audit import Scanned, Verifiers, audit
+from provenance.audit.scanned import audit_disputed, audit_scanned
 from provenance.canonical import digest
 from provenance.envelope import PublicKey
 from provenance.errors import MalformedError
+from provenance.evidence import read
 from provenance.field import Digest
 from provenance.findings import Verdict
-from provenance.log import verify_header
+from provenance.log import Genesis, verify_header
 from provenance.policy import Issuer, Policy, Requirement, Span, TrustedCircuit
 from provenance.proof import ProofVerifier
 from storage.atomic import read_bounded
+from storage.celestia.header_store import EquivocationError
 from storage.celestia.verifier import CelestiaVerifier
 
 WEEK: Final = 7 * 86400
@@ -48,20 +52,63 @@ class Audited:
     at: int
 
 
-def audit_file(bundle: Path, policy: Path) -> Audited:
+def audit_file(bundle: Path, policy: Path, place: Place | None = None) -> Audited:
     """Return the verdict on a bundle file under a policy file.
+
+    Args:
+        bundle: The evidence.
+        policy: The auditor's own rules.
+        place: Where the auditor reads the ledger himself; None leaves that to monitors.
 
     Raises:
         MalformedError: One of them is missing, unreadable, or not what it claims to be.
+        UnavailableError: The ledger cannot be read.
+        VerificationError: What the ledger gave is not proved.
     """
     rules, data = read_bounded(policy, MAX_POLICY), read_bounded(bundle, MAX_ARCHIVE)
-    now = time.time_ns()
+    now, trusted = time.time_ns(), _parsed(policy, rules)
     try:
-        trusted = Policy.parse(rules)
+        scanned = None if place is None else _scanned(data, trusted, place)
+    except EquivocationError as error:
+        verdict = audit_disputed(str(error), trusted, now)
+    else:
+        verdict = audit(data, trusted, verifiers(), now, scanned)
+    return Audited(verdict, digest(data), digest(rules), now)
+
+
+def audit_ledger(policy: Path, place: Place) -> Verdict:
+    """Return the verdict on what a ledger shows by itself, under a policy file.
+
+    Raises:
+        MalformedError, UnavailableError, VerificationError: As for `audit_file`.
+    """
+    trusted, now = _parsed(policy, read_bounded(policy, MAX_POLICY)), time.time_ns()
+    try:
+        return audit_scanned(read_at(place, trusted, CelestiaVerifier()), trusted, now)
+    except EquivocationError as error:
+        return audit_disputed(str(error), trusted, now)
+
+
+def _scanned(data: bytes, policy: Policy, place: Place) -> Scanned:
+    """Return what the auditor reads of the log that a bundle is of."""
+    genesis = _genesis(data, policy)
+    (scanned,) = read_at(replace(place, namespace=genesis.namespace), policy, CelestiaVerifier())
+    return scanned
+
+
+def _genesis(data: bytes, policy: Policy) -> Genesis:
+    first = read(data).under("log").get("0" * 10)
+    genesis = None if first is None else verify_header(first, policy.keys()).header.genesis
+    if genesis is None:
+        raise MalformedError("the bundle holds no first header, so it names no log to read")
+    return genesis
+
+
+def _parsed(policy: Path, rules: bytes) -> Policy:
+    try:
+        return Policy.parse(rules)
     except MalformedError as error:
         raise MalformedError(f"{policy}: {error}") from error
-    verdict = audit(data, trusted, verifiers(), now)
-    return Audited(verdict, digest(data), digest(rules), now)
 
 
 def policy_for(

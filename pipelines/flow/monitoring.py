@@ -4,7 +4,7 @@ For one that goes on, see `following.py`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pipelines.flow.scanning import note, pages
 from provenance import checkpoint
@@ -109,6 +109,4 @@ def _read(ledger: Ledger, watch: Watch, last: int) -> tuple[History, Block]:
         block = page.block
     if block is None:
         raise UnavailableError(f"the ledger ends at block {last}, below block {watch.first}")
-    history = chronicle.history()
-    waiting = chronicle.examination.waiting()
-    return replace(history, problems=tuple(dict.fromkeys((*history.problems, *waiting)))), block
+    return chronicle.whole(), block

@@ -19,7 +19,7 @@ from provenance import canonical
 from provenance.envelope import PublicKey
 from provenance.errors import ProvenanceError, VerificationError
 from provenance.field import Digest
-from provenance.history import Chronicle, Problem, Sighting
+from provenance.history import Added, Chronicle, Problem, Sighting
 from provenance.log import SealedHeader, key_named, verify_entries, verify_header
 from provenance.receipt import Block
 from storage.celestia import nmt, square
@@ -203,9 +203,13 @@ def _entries(
         return (), Problem("bad-entries", f"batch {header.sequence}", str(error))
 
 
-def note(page: Page, namespace: bytes, keys: Sequence[PublicKey], chronicle: Chronicle) -> None:
-    """Write down what one block shows of the log in a namespace."""
+def note(
+    page: Page, namespace: bytes, keys: Sequence[PublicKey], chronicle: Chronicle
+) -> tuple[Added, ...]:
+    """Return what one block shows of the log in a namespace, once it is written down."""
+    found = []
     for sighting, problem in sightings(page, namespace, keys, chronicle.examination.is_known):
-        chronicle.add(sighting)
+        found.append(chronicle.add(sighting))
         if problem is not None:
             chronicle.report([problem])
+    return tuple(found)

@@ -1,0 +1,138 @@
+"""A log that the auditor read off the ledger himself, without a bundle -> verdict.
+
+The ledger shows who published which statements when, in which order, and that nothing of the log
+is missing. It holds no records, no tables, no steps and no proofs, so whatever needs those is
+`unknown` here and takes a bundle.
+"""
+
+from collections.abc import Sequence
+
+from provenance.anchor import Blocks, Step
+from provenance.attestation import Attestation
+from provenance.audit.case import Case, Scanned, Verifiers
+from provenance.audit.claims import check_claims
+from provenance.audit.datasets import Anchored, check_datasets
+from provenance.audit.ledger import PUBLIC, Published, own_reading
+from provenance.audit.memberships import check_memberships
+from provenance.audit.required import conclude
+from provenance.audit.runs import check_runs
+from provenance.errors import ProvenanceError, UnavailableError, VerificationError
+from provenance.evidence import Bundle
+from provenance.field import Digest
+from provenance.findings import Verdict
+from provenance.lineage import edges
+from provenance.log import Genesis
+from provenance.policy import Policy
+from provenance.receipt import Block
+
+NOTHING = Bundle(b"", {})
+
+
+def audit_scanned(scans: Sequence[Scanned], policy: Policy, now: int) -> Verdict:
+    """Return the verdict on the logs that were read.
+
+    Args:
+        scans: One for each namespace that was read.
+        policy: Whom the auditor trusts, and what must hold.
+        now: Time of the check, nanoseconds since 1970, UTC.
+    """
+    whole = Case(NOTHING, policy, Verifiers({}, {}), now)
+    for log in policy.logs:
+        found = [scan for scan in scans if _is_of(scan, log)]
+        for scan in found:
+            case = Case(NOTHING, policy, whole.verifiers, now, scan, whole.findings, whole.edges)
+            _examine(case, scan, log)
+        if not found:
+            whole.unknown("log", log.hex()[:16], _not_found(scans))
+    return conclude(whole)
+
+
+def audit_disputed(words: str, policy: Policy, now: int) -> Verdict:
+    """Return the verdict where the ledger itself shows two signed blocks for one height."""
+    case = Case(NOTHING, policy, Verifiers({}, {}), now)
+    for log in policy.logs:
+        case.fails("log", log.hex()[:16], f"two-blocks: {words}")
+    return conclude(case)
+
+
+def _is_of(scan: Scanned, log: Digest) -> bool:
+    """Whether a log was read in its own place; a stranger can copy one anywhere."""
+    for sighting in scan.history.headers[:1]:
+        genesis = sighting.sealed.header.genesis
+        place = (scan.ledger, scan.blocks.chain, scan.namespace)
+        return (
+            sighting.sealed.digest == log
+            and genesis is not None
+            and (genesis.ledger, genesis.chain, genesis.namespace) == place
+        )
+    return False
+
+
+def _not_found(scans: Sequence[Scanned]) -> str:
+    read = "; ".join(
+        f"blocks {scan.first} to {scan.last} of {scan.blocks.chain}, namespace "
+        f"{scan.namespace.hex()[-20:]}"
+        for scan in scans
+    )
+    return f"no header of it was found in {read or 'nothing that was read'}"
+
+
+def _examine(case: Case, scan: Scanned, log: Digest) -> None:
+    """Add what one log shows; an error in one check is a finding and no end."""
+    try:
+        published = _published(case, scan)
+        found = _anchored(case, published)
+        check_datasets(case, published, found)
+        check_memberships(case, found)
+        check_runs(case, published, found)
+        check_claims(case, found)
+    except UnavailableError as error:
+        case.unknown("log", log.hex()[:16], str(error))
+    except ProvenanceError as error:
+        case.fails("log", log.hex()[:16], str(error))
+    else:
+        case.edges.extend(edges([item.attestation for item in found.values()], case.findings))
+
+
+def _published(case: Case, scan: Scanned) -> Published:
+    history, blocks = scan.history, scan.blocks
+    genesis = history.headers[0].sealed.header.genesis
+    if genesis is None:
+        raise VerificationError("the log does not begin with its first header")
+    posted = {
+        s.sealed.header.sequence: blocks.at(s.height)
+        for s in history.headers
+        if s.height is not None
+    }
+    own = own_reading(case, scan, history, genesis, posted)
+    return Published(genesis, history, blocks, posted, own, _is_self_hosted(genesis, blocks))
+
+
+def _is_self_hosted(genesis: Genesis, blocks: Blocks) -> bool:
+    """Whether somebody could have written this history alone, or no header shows otherwise."""
+    shown = [block for block in blocks.believed.values() if block.power]
+    lone = blocks.is_lone or not shown or any(Step(block).is_held(thirds=2) for block in shown)
+    return genesis.ledger != PUBLIC or lone
+
+
+def _anchored(case: Case, log: Published) -> dict[Digest, Anchored]:
+    """Return what the log publishes in full, by the digests of the commitments."""
+    found: dict[Digest, Anchored] = {}
+    for sequence, item in log.history.attestations:
+
+        def check(sequence: int = sequence, item: Attestation = item) -> None:
+            if item.commitment.log != log.history.headers[0].sealed.digest:
+                raise VerificationError(f"{item.name}: its commitment names another log")
+            block = log.block_of(sequence)
+            _check_key(case, item, block)
+            found.setdefault(item.subject, Anchored(item, block, sequence))
+
+        case.attempt("evidence", f"attestation {item.digest.hex()[:16]}", check)
+    return found
+
+
+def _check_key(case: Case, item: Attestation, block: Block) -> None:
+    if not case.policy.is_good(item.key, block.chain, block.height):
+        raise VerificationError(
+            f"{item.name}: key {item.key.key_id[:16]}… is not good for block {block.height}"
+        )
