@@ -36,8 +36,8 @@ blobs = st.lists(
 )
 
 
-def padding(namespace: bytes) -> bytes:
-    return (namespace + b"\1" + bytes(4)).ljust(512, b"\0")
+def padding(namespace: bytes, version: int = 0) -> bytes:
+    return (namespace + bytes([2 * version + 1]) + bytes(4)).ljust(512, b"\0")
 
 
 @settings(deadline=None, max_examples=60)
@@ -69,6 +69,25 @@ def test_the_empty_square_is_celestias() -> None:
     laid = lay_out([])
     assert laid.size == case["size"]
     assert availability(laid).data_root.hex() == case["data_root"]
+
+
+def test_the_empty_square_has_the_root_in_the_third_partys_own_file() -> None:
+    file = MOCHA.parent / "empty_block.json"
+    if not file.exists():
+        pytest.skip("third parties' vectors are not here")
+    root = json.loads(file.read_text())["data_root"]
+    assert availability(lay_out([])).data_root.hex() == root.lower()
+
+
+def test_a_gap_is_filled_with_shares_of_the_version_before() -> None:
+    """go-square v4.0.0, share/split_sparse_shares.go: WriteNamespacePaddingShares."""
+    small = [Blob(SPACES[0], b"a", 1, b"s" * 20), Blob(SPACES[1], b"b")]
+    large = Blob(SPACES[2], b"c" * 482 * 66)
+    laid = lay_out([small[0], large])
+    assert laid.shares[1:2] == (padding(SPACES[0], 1),)
+    assert laid.starts == (0, 2)
+    laid = lay_out([*small, small[1], large])
+    assert laid.shares[3:4] == (padding(SPACES[1]),)
 
 
 def of_shares(count: int) -> Blob:
