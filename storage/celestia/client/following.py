@@ -4,8 +4,7 @@ Every height comes once and in order, whatever broke in between; that nothing wa
 block is the node's word. It never ends by itself.
 """
 
-from collections.abc import AsyncIterator, Callable
-from itertools import chain, count, repeat
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 import anyio
@@ -14,7 +13,7 @@ from provenance.errors import ProvenanceError
 from storage.celestia.client.blob_calls import Found, blob_get_all
 from storage.celestia.client.client import AsyncNode, Sleep
 from storage.celestia.client.errors import DeadlineError
-from storage.celestia.client.header_calls import header_wait_for_height
+from storage.celestia.client.header_calls import WAIT_SECONDS, header_wait_for_height
 from storage.celestia.extended import ExtendedHeader
 
 Block = tuple[ExtendedHeader, tuple[Found, ...]]
@@ -33,7 +32,8 @@ async def follow(
     *,
     report: Callable[[int, ProvenanceError], None] = _ignore,
     sleep: Sleep = anyio.sleep,
-) -> AsyncIterator[Block]:
+    wait: float = WAIT_SECONDS,
+) -> AsyncGenerator[Block, None]:
     """Yield each block from `first` on, with the namespace's blobs as the node tells them.
 
     Args:
@@ -43,31 +43,25 @@ async def follow(
         report: Is told of each failure and its height. What it raises ends the following: a
             pruned block, for one, does not come back.
         sleep: Waits between tries.
+        wait: Seconds for which a node is asked to wait for a block before it is asked again.
     """
-    for height in count(first):
-        yield await _block(node, namespace, height, report, sleep)
-
-
-async def _block(
-    node: AsyncNode,
-    namespace: bytes,
-    height: int,
-    report: Callable[[int, ProvenanceError], None],
-    sleep: Sleep,
-) -> Block:
-    for pause in chain(BACKOFF, repeat(BACKOFF[-1])):
-        try:
-            header = await _wait(node, height)
-            return header, await node.ask(blob_get_all(height, (namespace,)))
-        except ProvenanceError as error:
-            report(height, error)
-        await sleep(pause)
-    raise AssertionError
-
-
-async def _wait(node: AsyncNode, height: int) -> ExtendedHeader:
+    height, failures = first, 0
     while True:
         try:
-            return await node.ask(header_wait_for_height(height))
+            block = await _block(node, namespace, height, wait)
+        except ProvenanceError as error:
+            report(height, error)
+            await sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
+            failures += 1
+        else:
+            yield block
+            height, failures = height + 1, 0
+
+
+async def _block(node: AsyncNode, namespace: bytes, height: int, wait: float) -> Block:
+    while True:
+        try:
+            header = await node.ask(header_wait_for_height(height, wait))
         except DeadlineError:
             continue  # no block yet: a ledger that makes blocks on demand may rest for days
+        return header, await node.ask(blob_get_all(height, (namespace,)))
