@@ -59,17 +59,12 @@ def serve(
 
 
 def _embedded(space: "Workspace") -> "EmbeddedLedger":
-    from storage.celestia.block import chain_id
-    from storage.celestia.embedded import EmbeddedLedger
-    from storage.keys import OPERATOR
-
-    if space.home.settings.exists():
+    if space.settings is not None:
         raise MalformedError(
             f"this home posts to another ledger ({space.home.settings}): serve the ledger of a "
             "home that has its own"
         )
-    operator = space.ring.load(OPERATOR, space.passphrase)
-    return EmbeddedLedger(space.home.ledger, operator, chain_id(operator.public_key), space.clock)
+    return space.embedded
 
 
 def _first_hash(ledger: "EmbeddedLedger") -> str:

@@ -29,8 +29,8 @@ Send = Callable[[Message], Awaitable[None]]
 THREADS: Final = 4
 MOST_BODIES: Final = 128 * 2**20
 """Bytes of all bodies that are read or worked on at once."""
-WAIT_SECONDS: Final = 50.0
-"""Less than clients wait for an answer."""
+WAIT_SECONDS: Final = 240.0
+"""Less than the five minutes in which a node must have answered."""
 _TOO_LARGE: Final = f"request bigger than maximum {protocol.MOST_BYTES} allowed"
 
 

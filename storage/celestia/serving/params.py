@@ -22,6 +22,7 @@ TOO_LARGE: Final = "broadcast tx error: code: 21: tx too large"
 """How a refusal of too large a submission begins; a node says no more than the code."""
 MOST_BLOBS: Final = 10_000
 MOST_NAMESPACES: Final = 1_000
+MOST_PLACES: Final = 1_000
 _MOST_UINT64: Final = 2**64 - 1
 _DECIMAL: Final = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -148,6 +149,12 @@ def proof(value: Json) -> Json:
     return [_object(each) for each in _list(value, MAX_SQUARE, "blob.Proof")]
 
 
+def places(value: Json) -> tuple[tuple[int, int], ...]:
+    """Return rows and columns of an extended square."""
+    found = [_object(each) for each in _list(value, MOST_PLACES, "[]shwap.SampleCoords")]
+    return tuple((index(each.get("row", 0)), index(each.get("col", 0))) for each in found)
+
+
 def text(value: Json) -> str:
     """Return a string."""
     if not isinstance(value, str):
@@ -225,4 +232,5 @@ HASH: Final = Param("*header.Hash", block_hash)
 BLOBS: Final = Param("*[]*blob.Blob", blobs)
 OPTIONS: Final = Param("**txclient.TxConfig", options)
 HEADER: Final = Param("**header.ExtendedHeader", lower)
+PLACES: Final = Param("*[]shwap.SampleCoords", places)
 TEXT: Final = Param("*string", text)

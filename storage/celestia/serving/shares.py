@@ -1,12 +1,15 @@
 """The methods of module `share`: a block's square, its rows, shares and ranges, with proofs."""
 
+from collections.abc import Sequence
+
 from provenance import rfc9162
 from provenance.canonical import Json, JsonObject
 from provenance.errors import UnavailableError
 from storage.celestia import nmt, square
+from storage.celestia.erasure import Shares
 from storage.celestia.fields import base, bases, upper
 from storage.celestia.namespace_data import prove_namespace
-from storage.celestia.nmt import NAMESPACE_BYTES
+from storage.celestia.nmt import NAMESPACE_BYTES, PARITY
 from storage.celestia.serving import spelling
 from storage.celestia.serving.held import Held
 from storage.celestia.serving.node import ServedLedger
@@ -44,6 +47,26 @@ def share(node: ServedLedger, height: int, index: int, column: int) -> str:
     held = node.block(height)
     _check(held, index, column)
     return base(held.square[index, column].tobytes())
+
+
+def samples(node: ServedLedger, height: int, places: Sequence[tuple[int, int]]) -> list[Json]:
+    """Answer share.GetSamples: shares, each proved to the root of its row."""
+    held = node.block(height)
+    for place in places:
+        _check(held, *place)
+    shares = held.square
+    return [_sample(held, shares, *place) for place in places]
+
+
+def _sample(held: Held, shares: Shares, index: int, column: int) -> JsonObject:
+    parts, size = [each.tobytes() for each in shares[index]], held.laid.size
+    leaves = [
+        nmt.leaf(part[:NAMESPACE_BYTES] if index < size and i < size else PARITY, part)
+        for i, part in enumerate(parts)
+    ]
+    nodes = nmt.prove_range(leaves, column, column + 1)
+    proof = spelling.nmt_proof(column, column + 1, nodes)
+    return {"share": base(parts[column]), "proof": proof, "proof_type": 0}
 
 
 def share_range(node: ServedLedger, height: int, start: int, end: int) -> JsonObject:
