@@ -109,7 +109,10 @@ class LightClient:
         chain = self._anchor.chain
         if (stored := self._store.get(chain, height)) is not None:
             return stored
-        if (above := self._store.above(chain, height)) is not None:
+        above, below = self._store.above(chain, height), self._store.below(chain, height)
+        if above is not None and (
+            above.header.height - height <= PAGE or below is None or not self._is_fresh(below)
+        ):
             return self._descend(above, height)
         trusted = self._fresh(height)
         if height == trusted.header.height + 1:
@@ -123,19 +126,27 @@ class LightClient:
         chain, height, digest = self._anchor.chain, self._anchor.height, self._anchor.hash
         if height in {at for at, _ in self._store.disputed(chain)}:
             self._store.decide(chain, height, digest)
-        found = self._store.get(chain, height)
-        if found is None:
-            found = self._checked(self._source.at(height), height)
+        stored = self._store.get(chain, height)
+        found = stored or self._checked(self._source.at(height), height)
         if found.header.hash != digest:
             raise VerificationError(
                 f"{chain}: block {height} is {found.header.hash.hex()}, the anchor says "
                 f"{digest.hex()}: the wrong anchor, or another history"
             )
-        above = self._store.above(chain, height)
-        if above is not None and not Step(found.block).leads_to(above.block):
-            self._descend(above, height)
-        self._keep((found,))
+        if stored is None:
+            self._join(found)
         self._is_anchored = True
+
+    def _join(self, found: ExtendedHeader) -> None:
+        """Keep a new anchor's header, which must belong to what was verified from others."""
+        above = self._store.above(self._anchor.chain, found.header.height)
+        if above is None or Step(found.block).leads_to(above.block):
+            self._keep((found,))
+        elif self._descend(above, found.header.height).header.hash != found.header.hash:
+            raise VerificationError(
+                f"{self._anchor.chain}: block {found.header.height} of the anchor is not below the "
+                f"verified block {above.header.height}: two anchors of two histories"
+            )
 
     def _checked(self, found: ExtendedHeader, height: int) -> ExtendedHeader:
         """Return a header that agrees with itself and is the one that was asked for."""
@@ -149,13 +160,13 @@ class LightClient:
         return found
 
     def _climb(self, height: int, found: ExtendedHeader) -> ExtendedHeader:
-        """Go up to `found` from the highest verified header, halving jumps while they fail."""
+        """Go up to `found` from the next verified header below, halving jumps while they fail."""
         trusted = self._fresh(height)
         wanted = [self._checked(found, height)]
         while wanted:
             block = wanted[-1]
             if self._leads(trusted, block):
-                self._store.put((block,))
+                self._keep((block,))
                 trusted = wanted.pop()
             else:
                 middle = (trusted.header.height + block.header.height) // 2
@@ -206,7 +217,8 @@ class LightClient:
                 believed.append(block)
                 trusted = block
         finally:
-            self._store.put(believed)
+            if believed:
+                self._keep(believed)
         return page[0]
 
     def _page(self, trusted: ExtendedHeader, first: int, last: int) -> Sequence[ExtendedHeader]:
@@ -245,11 +257,14 @@ class LightClient:
         self._keep(page)
 
     def _keep(self, page: Sequence[ExtendedHeader]) -> None:
-        """Keep headers, unless they contradict what was verified below them."""
-        lowest = page[0].header
-        below = self._store.get(self._anchor.chain, lowest.height - 1)
-        if below and lowest.previous and lowest.previous.hash != below.header.hash:
-            self._store.dispute(lowest.height - 1, (below, page[0]))
+        """Keep linked headers, unless they contradict what was verified just below or above."""
+        chain, low, high = self._anchor.chain, page[0].header.height, page[-1].header.height
+        for below, upper in (
+            (self._store.get(chain, low - 1), page[0]),
+            (page[-1], self._store.get(chain, high + 1)),
+        ):
+            if below and upper and below.commit.block_id != upper.header.previous:
+                self._store.dispute(below.header.height, (below, upper))
         self._store.put(page)
 
     def _same(self, found: ExtendedHeader) -> ExtendedHeader:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -149,6 +149,23 @@ class Chain:
     def now(self) -> int:
         """A second after the newest block."""
         return self.blocks[-1].header.time + SECOND
+
+
+def forged(
+    original: ExtendedHeader,
+    crew: Crew,
+    signers: Sequence[str] | None = None,
+    **changes: Any,
+) -> ExtendedHeader:
+    """Return another block in the place of `original`, by `crew`, consistent with itself."""
+    header = replace(
+        original.header,
+        validators=crew.validators.hash,
+        next_validators=crew.validators.hash,
+        proposer=crew.validators.validators[0].address,
+        app=b"f" * 32,
+    )
+    return sign(replace(header, **changes), crew, signers)
 
 
 class _Nobody:
