@@ -3,6 +3,7 @@
 Source: celestia-node v0.31.4, nodebuilder/share/share.go; share/shwap/row.go, sample.go.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -137,9 +138,9 @@ def _read_extended(answer: Json) -> Extended:
     shares = _shares(fields.take("data_square"))
     if fields.take("codec") != "Leopard":
         raise MalformedError("extended square: 'codec' must be 'Leopard'")
-    size = 1 << (len(shares).bit_length() - 1) // 2
+    size = math.isqrt(len(shares))
     check_square(size // 2)
-    if size * size != len(shares):
+    if size % 2 or size * size != len(shares):
         raise MalformedError(f"extended square: {len(shares)} shares are no square of 2k rows")
     return Extended(size, shares)
 
