@@ -9,7 +9,9 @@ nothing of it.
 """
 
 import contextlib
+import os
 import sqlite3
+import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from importlib import resources
@@ -42,16 +44,12 @@ class HeaderStore:
         """
         self._path, self._wait = path, wait_seconds
         self._sets: rows.Sets = {}
+        if not path.exists():
+            self._make()
         with self._open() as database:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("BEGIN IMMEDIATE")
             (layout,) = database.execute("PRAGMA user_version").fetchone()
-            if layout not in (0, _LAYOUT):
-                raise MalformedError(f"{path}: another version of this program made it")
-            for statement in _SCHEMA.split(";"):
-                database.execute(statement)
-            database.execute(f"PRAGMA user_version = {_LAYOUT}")
-            database.execute("COMMIT")
+        if layout != _LAYOUT:
+            raise MalformedError(f"{path}: another version of this program made it")
 
     def get(self, chain: str, height: int) -> ExtendedHeader | None:
         """Return the verified header of one block, or None.
@@ -121,6 +119,21 @@ class HeaderStore:
                 "UPDATE dispute SET decided = 1 WHERE chain = ? AND height = ?", (chain, height)
             )
 
+    def _make(self) -> None:
+        """Put an empty file at the path, whole, unless another process is faster."""
+        prefix = f".{self._path.name}-"
+        try:
+            with tempfile.TemporaryDirectory(dir=self._path.parent, prefix=prefix) as folder:
+                fresh = Path(folder, self._path.name)
+                with _connected(fresh, self._wait) as database:
+                    database.execute("PRAGMA journal_mode = WAL")
+                    database.executescript(_SCHEMA)
+                    database.execute(f"PRAGMA user_version = {_LAYOUT}")
+                with contextlib.suppress(FileExistsError):
+                    os.link(fresh, self._path)
+        except OSError as error:
+            raise UnavailableError(f"{self._path}: {error}; see to it, then retry") from error
+
     def _one(self, chain: str, query: str, height: int) -> ExtendedHeader | None:
         with self._open() as database:
             database.execute("BEGIN")
@@ -156,12 +169,18 @@ class HeaderStore:
     @contextlib.contextmanager
     def _open(self) -> Iterator[Connection]:
         try:
-            with contextlib.closing(
-                sqlite3.connect(self._path, timeout=self._wait, isolation_level=None)
-            ) as database:
-                database.execute("PRAGMA synchronous = FULL")
+            with _connected(self._path, self._wait) as database:
                 yield database
         except sqlite3.OperationalError as error:
             raise UnavailableError(f"{self._path}: {error}; see to it, then retry") from error
         except (sqlite3.DatabaseError, zlib.error, ValueError) as error:
             raise MalformedError(f"{self._path} is no file of headers: {error}") from error
+
+
+@contextlib.contextmanager
+def _connected(path: Path, wait_seconds: float) -> Iterator[Connection]:
+    with contextlib.closing(
+        sqlite3.connect(path, timeout=wait_seconds, isolation_level=None)
+    ) as database:
+        database.execute("PRAGMA synchronous = FULL")
+        yield database

@@ -254,9 +254,9 @@ def children(path: Path) -> Iterator[list[subprocess.Popen[str]]]:
 def test_a_killed_writer_leaves_all_or_nothing_of_each_call(
     children: list[subprocess.Popen[str]], path: Path
 ) -> None:
-    whole, store = Chain("many-1", CREW, 40), HeaderStore(path)
+    whole, told = Chain("many-1", CREW, 40), 0
     begin(*children)
-    told = 0
+    store = HeaderStore(path)  # three make the file at once
     for turn, child in enumerate(children):
         assert child.stdout
         while told < 8 + 6 * turn:
