@@ -47,10 +47,13 @@ def _show(folder: Path, ledger: str | None, *, quiet: bool) -> "Outcome":
 
     folder.mkdir(parents=True, exist_ok=True)
     space = Workspace.create(folder / ".rootline", os.environ.get(PASSPHRASE))
+    console = Console(file=sys.stderr if quiet else None)
     if ledger is not None:
-        told = choose_ledger(space, ledger, given_token(None), read_fees(*[None] * 4), None)
-        say(told, as_json=False)
-    return show(space, Console(file=sys.stderr if quiet else None))
+        fees = read_fees(None, None, None, None)
+        told = choose_ledger(space, ledger, given_token(None), fees, None)
+        for name, value in told.items():
+            console.print(f"{name}: {value}", highlight=False, soft_wrap=True)
+    return show(space, console)
 
 
 def add_to(app: typer.Typer) -> None:
