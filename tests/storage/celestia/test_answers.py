@@ -9,7 +9,8 @@ import pytest
 
 from provenance.canonical import Json
 from provenance.errors import MalformedError
-from storage.celestia.answers import normalise_header, normalise_proof
+from storage.celestia.answers import node_header, normalise_header, normalise_proof
+from storage.celestia.extended import ExtendedHeader
 
 ROOT = Path(__file__).parents[3]
 DEVNET: dict[str, Any] = json.loads((ROOT / "tests/vectors/celestia_devnet.json").read_text())
@@ -131,3 +132,12 @@ def test_what_is_no_object_is_refused(answer: Json) -> None:
         normalise_header(answer)
     with pytest.raises(MalformedError):
         normalise_proof(answer)
+
+
+@pytest.mark.parametrize("answer", DEVNET["headers"], ids=lambda each: each["header"]["height"])
+def test_a_header_goes_back_to_a_node_as_it_came(answer: Any) -> None:
+    """All but what no hash covers: the proposer and the validators' priorities."""
+    kept = edited(edited(answer, "validator_set.proposer", None), "commit", answer["commit"])
+    for validator in kept["validator_set"]["validators"]:
+        del validator["proposer_priority"]
+    assert node_header(ExtendedHeader.from_json(normalise_header(answer))) == kept
