@@ -1,12 +1,16 @@
 """Commits by several validators: who counts, who is refused, and where two thirds lie."""
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from hashlib import sha256
+from fractions import Fraction
+from hashlib import sha256, sha512
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from provenance.canonical import Fields
 from provenance.envelope import PublicKey
@@ -21,9 +25,14 @@ from storage.celestia.commit import (
     sign_bytes,
     verify_commit,
 )
+from storage.celestia.extended import ExtendedHeader
 from storage.celestia.header import BlockId
 from storage.celestia.validators import Validator, ValidatorSet
 from storage.celestia.wire import parse_time
+from tests.provenance.world import ED25519_D, ED25519_ORDER, ED25519_PRIME
+from tests.provenance.world import _encoded_multiple as encoded_multiple
+from tests.provenance.world import _sum as point_sum
+from tests.storage.celestia.chains import Chain, Crew, sign
 
 CHAIN = "several-1"
 TIME = parse_time("2026-11-24T06:28:50.000000001Z")
@@ -195,3 +204,119 @@ BAD_COMMITS: dict[str, Any] = {
 def test_what_is_no_commit_is_refused(name: str) -> None:
     with pytest.raises(MalformedError):
         Commit.from_fields(fields(BAD_COMMITS[name]))
+
+
+# many validators
+
+
+MANY = [f"validator {number}" for number in range(100)]
+UNEQUAL = Crew(tuple((name, 1 + number**2) for number, name in enumerate(MANY)))
+
+
+def signed(crew: Crew, absent: Sequence[str] = (), *, turn: int = 0) -> ExtendedHeader:
+    header = Chain("many-1", crew, 1).at(1).header
+    return sign(header, crew, [name for name in crew.names if name not in absent], turn=turn)
+
+
+@pytest.mark.parametrize("turn", [0, 3, 2**31 - 1])
+def test_a_hundred_validators_of_unequal_power_in_any_round(turn: int) -> None:
+    signed(UNEQUAL, MANY[:66], turn=turn).verify()
+    with pytest.raises(VerificationError, match="which is not more than two thirds"):
+        signed(UNEQUAL, MANY[80:], turn=turn).verify()
+
+
+def test_one_wrong_signature_among_a_hundred_is_found() -> None:
+    block = signed(UNEQUAL)
+    votes = list(block.commit.votes)
+    votes[0] = replace(votes[0], signature=votes[1].signature)
+    with pytest.raises(SignatureError, match="of validator"):
+        replace(block, commit=replace(block.commit, votes=tuple(votes))).verify()
+
+
+FLAGS = st.sampled_from([ABSENT, FOR_BLOCK, FOR_NONE])
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(FLAGS, st.integers(1, 6)), min_size=1, max_size=4))
+def test_what_counts_is_what_a_slow_reference_counts(drawn: list[tuple[int, int]]) -> None:
+    chosen = validators(*(power for _, power in drawn))
+    votes = [name for flag, power in drawn for name in [flag == FOR_BLOCK] * power]
+    found = commit([flag for flag, _ in drawn])
+    if sum(votes) / len(votes) > Fraction(2, 3):
+        verify_commit(CHAIN, found, chosen)
+    else:
+        with pytest.raises(VerificationError, match="not more than two thirds"):
+            verify_commit(CHAIN, found, chosen)
+
+
+# signatures that ZIP-215 takes and RFC 8032 does not: refused, never counted
+
+SMALL = "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"
+"""A point of order 8 (Chalkias and others, Taming the many EdDSAs, 2020)."""
+
+
+def nonce_point(torsion: str | None) -> bytes:
+    """Return seven times the base point, plus a point of small order."""
+    x, y = decoded(encoded_multiple(7))
+    if torsion is not None:
+        x, y = point_sum((x, y), decoded(bytes.fromhex(torsion)))
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def decoded(point: bytes) -> tuple[int, int]:
+    """Return the coordinates of a point: RFC 8032, section 5.1.3."""
+    value, prime = int.from_bytes(point, "little"), ED25519_PRIME
+    y, sign_of_x = value & 2**255 - 1, value >> 255
+    square = (y * y - 1) * pow(ED25519_D * y * y + 1, -1, prime) % prime
+    x = pow(square, (prime + 3) // 8, prime)
+    if x * x % prime != square:
+        x = x * pow(2, (prime - 1) // 4, prime) % prime
+    assert x * x % prime == square
+    return (x if x & 1 == sign_of_x else prime - x), y
+
+
+def verdict(signature: bytes) -> None:
+    verify_commit(CHAIN, with_vote(commit([FOR_BLOCK]), signature=signature), validators(1))
+
+
+def test_a_scalar_beyond_the_order_is_refused() -> None:
+    good = commit([FOR_BLOCK]).votes[0].signature
+    scalar = int.from_bytes(good[32:], "little") + ED25519_ORDER
+    with pytest.raises(SignatureError):
+        verdict(good[:32] + scalar.to_bytes(32, "little"))
+
+
+@pytest.mark.parametrize("point", [SMALL, "01" + "00" * 31, "ee" + "ff" * 30 + "7f"])
+def test_a_nonce_of_small_order_or_in_another_spelling_is_refused(point: str) -> None:
+    with pytest.raises(SignatureError):
+        verdict(bytes.fromhex(point) + bytes(32))
+
+
+@pytest.mark.parametrize(
+    "key", [SMALL, "00" * 32, "01" + "00" * 31, "ec" + "ff" * 30 + "7f", "ee" + "ff" * 30 + "7f"]
+)
+def test_keys_for_which_anything_verifies_are_no_validators(key: str) -> None:
+    raw = bytes.fromhex(key)
+    member = {
+        "address": sha256(raw).digest()[:20].hex().upper(),
+        "pub_key": {"type": "tendermint/PubKeyEd25519", "value": b64encode(raw).decode()},
+        "voting_power": "1",
+    }
+    with pytest.raises(MalformedError, match="not an ed25519 public key"):
+        ValidatorSet.from_fields(fields({"validators": [member]}))
+
+
+def test_a_signature_that_is_right_but_for_a_small_point_is_refused() -> None:
+    secret = sha512(bytes([1]) * 32).digest()[:32]
+    scalar = int.from_bytes(secret, "little") & ~7 & (2**254 - 1) | 2**254
+    unsigned = commit([FOR_BLOCK]).votes[0]
+    message = sign_bytes(CHAIN, commit([FOR_BLOCK]), unsigned)
+    for torsion in (None, SMALL):
+        point = nonce_point(torsion)
+        hashed = int.from_bytes(sha512(point + PUBLIC[0] + message).digest(), "little")
+        signature = point + ((7 + hashed * scalar) % ED25519_ORDER).to_bytes(32, "little")
+        if torsion is None:  # so it is the small point alone that makes it wrong
+            verdict(signature)
+        else:
+            with pytest.raises(SignatureError):
+                verdict(signature)
