@@ -26,6 +26,11 @@ def honest(name: str) -> Sample:
     return sample(name, chunks=1 if name == "membership-14.v2" else 3)
 
 
+@cache
+def onnx(depth: int) -> bytes:
+    return membership_graph(depth).onnx()
+
+
 FORGERIES = tuple(forgeries(honest("membership-22.v2")))
 SHALLOW = tuple(forgeries(honest("membership-14.v2")))
 
@@ -34,12 +39,12 @@ SHALLOW = tuple(forgeries(honest("membership-14.v2")))
 def test_an_honest_witness_leads_to_the_public_values_that_a_verifier_computes(name: str) -> None:
     found = honest(name)
     assert membership_values(found.witness) == found.public
-    assert evaluate(membership_graph(membership_depth(name)).onnx(), found.witness) == found.public
+    assert evaluate(onnx(membership_depth(name)), found.witness) == found.public
 
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: forgery.name)
 def test_a_forged_witness_is_betrayed_by_exactly_these_public_values(forgery: Forgery) -> None:
-    reached = evaluate(membership_graph(22).onnx(), forgery.witness)
+    reached = evaluate(onnx(22), forgery.witness)
     assert betrayed(forgery, reached) >= forgery.betrayed_by
     if forgery.witness["one"] == (1,):
         assert betrayed(forgery, reached) == forgery.betrayed_by
@@ -80,7 +85,7 @@ def test_any_path_in_any_tree_that_fits_is_proved(data: st.DataObject) -> None:
     reached = membership_values(witness)
     assert reached[1] == chunks
     assert not any(reached[2:-4])
-    assert evaluate(membership_graph(22).onnx(), witness) == reached
+    assert evaluate(onnx(22), witness) == reached
 
 
 def test_a_zero_leaf_has_no_witness() -> None:
