@@ -127,10 +127,10 @@ class Search:
             return Look(self.looked + 1, head)
         if self.trouble is not None and self._is_over():
             return GiveUp(_ADVICE.get(self.trouble, "run this again later"))
-        # A head below what was looked at is a node's that lags: nothing is counted from it.
         if self.patience and self.looked <= self.base + self.patience:
             return Wait(self.looked + 1)
-        return Submit(Attempt.after(self.attempt, head, time))
+        # A node that lags shows a head below what was looked at already.
+        return Submit(Attempt.after(self.attempt, max(head, self.looked), time))
 
     def submitted(self, attempt: Attempt, trouble: str) -> Self:
         """Return the search after a submission that ended in `trouble`."""

@@ -57,9 +57,11 @@ class Placing:
         """
         search = Search.resumed(self.ledger.patience, entry.attempt)
         why: UnavailableError | None = None
+        reached = 0
         while True:
             seen: Sight | None = None
-            match search.following(self.ask(self.ledger.head), self.space.clock() // 10**6):
+            head = max(self.ask(self.ledger.head), reached)
+            match search.following(head, self.space.clock() // 10**6):
                 case Submit(attempt):
                     if search.tries:
                         self.sleep(DELAYS[min(search.tries, len(DELAYS)) - 1])
@@ -70,6 +72,7 @@ class Placing:
                     seen, search = self._look(entry, search, range(first, last + 1))
                 case Wait(height):
                     self._wait(entry, height)
+                    reached = height
                 case GiveUp(advice):
                     raise UnavailableError(f"{_name(entry)} waits: {why}; {advice}") from why
             if seen is not None:
