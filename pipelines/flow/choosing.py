@@ -5,8 +5,6 @@ on it, but a node that lies from the first moment is not found out by that. So t
 told, to be compared with another source.
 """
 
-from storage.celestia.client.client import AsyncNode, Node
-
 from pipelines.flow.workspace import Workspace
 from provenance.anchor import Anchor
 from provenance.errors import MalformedError, VerificationError
@@ -14,6 +12,7 @@ from provenance.field import Digest
 from provenance.receipt import MAX_HEIGHT
 from storage.celestia.block import kind_of
 from storage.celestia.client import calls
+from storage.celestia.client.client import AsyncNode, Node
 from storage.celestia.client.options import TxOptions
 from storage.ledger_settings import LedgerSettings
 

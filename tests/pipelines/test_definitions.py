@@ -225,7 +225,7 @@ def test_a_check_fails_where_the_ledger_was_made_anew(
     space.home.ledger.rename(space.home.path / "earlier.sqlite")
     other = Workspace(space.home)
     while other.ledger.head() < height:
-        other.ledger.advance()
+        other.embedded.advance()
     context = dg.build_op_context(partition_key="rows@v1", instance=instance)
     found = receipt_verifies(context, home=home)
     assert isinstance(found, dg.AssetCheckResult)

@@ -207,7 +207,7 @@ def test_a_start_that_lands_too_late_raises_and_stays_unfinished(
 
     def slowly(home: Workspace, envelope: bytes) -> object:
         for _ in range(space.ledger.margin):
-            home.ledger.advance()
+            home.embedded.advance()
         return queue(home, envelope)
 
     monkeypatch.setattr(publishing, "queue", slowly)
