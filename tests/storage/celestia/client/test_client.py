@@ -193,6 +193,14 @@ def test_an_answer_is_bounded_while_it_streams() -> None:
         assert body.closed
 
 
+def test_a_transport_that_would_block_is_refused() -> None:
+    class Blocking(httpx.SyncByteStream):
+        pass
+
+    with pytest.raises(RuntimeError, match="sync stream"):
+        Scripted(httpx.Response(200, stream=Blocking())).ask(READY)
+
+
 def test_a_trickle_ends_at_the_deadline() -> None:
     body = Endless(b"")
     call = Call("node.Ready", (), lambda answer: answer, seconds=0.01)

@@ -159,6 +159,18 @@ def test_backing_off_is_bounded_and_never_ends() -> None:
     assert chain.pauses == [*BACKOFF, *[BACKOFF[-1]] * (50 - len(BACKOFF))]
 
 
+def test_nobody_needs_to_be_told() -> None:
+    chain = Chain(3)
+    chain.failures = {("blob.GetAll", 2): [httpx.Response(500)]}
+
+    async def run() -> list[int]:
+        node = AsyncNode("http://localhost", transport=httpx.MockTransport(chain))
+        blocks = follow(node, SPACE, 2, sleep=_at_once)
+        return [(await anext(blocks))[0].header.height for _ in range(2)]
+
+    assert anyio.run(run) == [2, 3]
+
+
 def test_what_is_raised_on_a_report_ends_the_following() -> None:
     chain = Chain(3)
     chain.failures = {("blob.GetAll", 2): [httpx.Response(401)]}
