@@ -44,6 +44,18 @@ def products() -> Shares:
     return table
 
 
+@lru_cache(maxsize=256)
+def _multiples(factor: int) -> bytes:
+    row: Shares = products()[factor]
+    return row.tobytes()
+
+
+def _times(factor: int, values: Shares) -> Shares:
+    """Return `factor` times each value; a translation of bytes is the quickest table lookup."""
+    multiplied = values.tobytes().translate(_multiples(factor))
+    return np.frombuffer(multiplied, dtype=np.uint8).reshape(values.shape)
+
+
 def parity(data: Shares) -> Shares:
     """Return the parity of `data`: (k, …) -> (k, …), k a power of two up to 128.
 
@@ -59,13 +71,13 @@ def parity(data: Shares) -> Shares:
         for start in range(0, count, 2 * half):
             low, high = work[start : start + half], work[start + half : start + 2 * half]
             high ^= low
-            low ^= products()[(count + start) // half][high]
+            low ^= _times((count + start) // half, high)
         half *= 2
     while half > 1:  # coefficients -> values at i
         half //= 2
         for start in range(0, count, 2 * half):
             low, high = work[start : start + half], work[start + half : start + 2 * half]
-            low ^= products()[start // half][high]
+            low ^= _times(start // half, high)
             high ^= low
     return work
 

@@ -10,9 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from provenance.canonical import Json
 from provenance.errors import MalformedError, ProvenanceError
 from storage.celestia.embedded import EmbeddedLedger
 from storage.celestia.serving import params, protocol
@@ -26,7 +25,10 @@ from storage.celestia.serving.waiting import Heights
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+T = TypeVar("T")
 THREADS: Final = 4
+SMALL_BODY: Final = 2**16
+"""Bytes of a body that is parsed on the event loop: below a millisecond."""
 MOST_BODIES: Final = 128 * 2**20
 """Bytes of all bodies that are read or worked on at once."""
 WAIT_SECONDS: Final = 240.0
@@ -100,22 +102,25 @@ class NodeApp:
     async def _answered(self, held: "_Body", role: Role, receive: Receive) -> tuple[int, bytes]:
         try:
             body = await held.read(receive)
-            requests, is_batch = await self._work(protocol.read, body)
+            requests, is_batch = await self._parse(len(body), protocol.read, body)
         except ProtocolError as error:
             answer = protocol.failure(error.code, str(error), None)
             return error.status, protocol.write([answer], is_batch=False)
-        answers = [await self._answer(request, role, receive) for request in requests]
+        size = len(body)
+        answers = [await self._answer(request, role, receive, size) for request in requests]
         wanted = [a for a, r in zip(answers, requests, strict=True) if _is_wanted(a, r)]
         if not wanted:
             return 200, b"[]\n" if is_batch else b""
         status = 200 if is_batch else wanted[0].status
-        return status, await self._work(lambda: protocol.write(wanted, is_batch=is_batch))
+        return status, protocol.write(wanted, is_batch=is_batch)
 
-    async def _answer(self, request: Request | Answer, role: Role, receive: Receive) -> Answer:
+    async def _answer(
+        self, request: Request | Answer, role: Role, receive: Receive, size: int
+    ) -> Answer:
         if isinstance(request, Answer):
             return request
         try:
-            return protocol.result(await self._result(request, role, receive), request.id)
+            return protocol.result(await self._result(request, role, receive, size), request.id)
         except ProtocolError as error:
             return protocol.failure(error.code, str(error), request.id, error.status)
         except BusyError:
@@ -123,7 +128,7 @@ class NodeApp:
         except ProvenanceError as error:
             return protocol.failure(protocol.APPLICATION, _text(error), request.id)
 
-    async def _result(self, request: Request, role: Role, receive: Receive) -> Json:
+    async def _result(self, request: Request, role: Role, receive: Receive, size: int) -> bytes:
         name = request.method
         if name in STREAMS:
             why = f"method '{name}' not supported in this mode (no out channel support)"
@@ -131,16 +136,15 @@ class NodeApp:
         if name not in METHODS:
             raise ProtocolError(protocol.NO_METHOD, f"method '{name}' not found")
         method = METHODS[name]
-        values = await self._work(params.read, name, request.params, method.params)
+        values = await self._parse(size, params.read, name, request.params, method.params)
         if role < method.role:
             short, needed = name.partition(".")[2], method.role.name.lower()
             raise MalformedError(f"missing permission to invoke '{short}' (need '{needed}')")
         if name == SUBMIT:
-            return await self._submit(*values)
+            return protocol.encode(await self._submit(*values))
         if name == WAIT:
             await self._reach(values[0], role, receive)
-        found: Json = await self._work(method.run, self._node, *values)
-        return found
+        return await self._work(lambda: protocol.encode(method.run(self._node, *values)))
 
     async def _submit(self, blobs: Any, _: object) -> int:  # noqa: ANN401  # a tuple of blobs
         if not blobs:
@@ -169,8 +173,14 @@ class NodeApp:
             gone.cancel()
             reached.cancel()
 
-    async def _work(self, work: Callable[..., Any], *values: Any) -> Any:  # noqa: ANN401  # any work
-        return await asyncio.wrap_future(self._workers.submit(work, *values))
+    async def _parse(self, size: int, parse: Callable[..., T], *values: object) -> T:
+        """Run what takes no time on a small body and long on a large one."""
+        if size <= SMALL_BODY:
+            return parse(*values)
+        return await self._work(lambda: parse(*values))
+
+    async def _work(self, work: Callable[[], T]) -> T:
+        return await asyncio.wrap_future(self._workers.submit(work))
 
     def take(self, more: int) -> None:
         """Count bytes of a body, or raise BusyError when all bodies together are too large."""

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from provenance.canonical import decode
+from provenance.canonical import decode_loose
 from provenance.errors import UnavailableError
 from storage.celestia import erasure
 from storage.celestia.embedded import EmbeddedLedger
@@ -23,6 +23,7 @@ from storage.celestia.square import Square, lay_out
 
 _MOST_SHARES: Final = 2 * erasure.MAX_EXTENDED**2
 """Shares of all squares that are kept: two of the largest, 16 MiB."""
+_MOST_HEADERS: Final = 64
 
 
 @dataclass(frozen=True)
@@ -74,18 +75,35 @@ class Blocks:
         self._ledger = ledger
         self._lock = Lock()
         self._kept: OrderedDict[int, Held] = OrderedDict()
+        self._headers: OrderedDict[int, tuple[bytes, ExtendedHeader]] = OrderedDict()
+
+    def header(self, height: int) -> ExtendedHeader:
+        """Return the header of a block; the file is read each time, but the same bytes once."""
+        return self._read(height)[1]
 
     def at(self, height: int) -> Held:
         """Return a block; its header is read from the file each time, so that it is that one."""
-        written = self._ledger.written_header(height)
+        written, extended = self._read(height)
         with self._lock:
             held = self._kept.get(height)
         if held is None or held.written != written:
-            extended = ExtendedHeader.from_json(decode(written))
             blobs = self._ledger.all_blobs(height)
             held = Held(written, extended, blobs, lay_out(blobs))
         self._keep(height, held)
         return held
+
+    def _read(self, height: int) -> tuple[bytes, ExtendedHeader]:
+        written = self._ledger.written_header(height)
+        with self._lock:
+            kept = self._headers.get(height)
+        if kept is None or kept[0] != written:
+            kept = (written, ExtendedHeader.from_json(decode_loose(written)))
+        with self._lock:
+            self._headers[height] = kept
+            self._headers.move_to_end(height)
+            if len(self._headers) > _MOST_HEADERS:
+                self._headers.popitem(last=False)
+        return kept
 
     def _keep(self, height: int, held: Held) -> None:
         with self._lock:

@@ -5,11 +5,10 @@ Nothing here waits: submissions and WaitForHeight go through `posting` and `wait
 
 from typing import Final
 
-from provenance.canonical import Json, JsonObject, decode
+from provenance.canonical import Json, JsonObject
 from provenance.errors import MalformedError, UnavailableError
 from storage.celestia.block import prove
 from storage.celestia.embedded import EmbeddedLedger
-from storage.celestia.extended import ExtendedHeader
 from storage.celestia.fields import upper
 from storage.celestia.namespace_data import prove_namespace
 from storage.celestia.namespace_proof import NamespaceProof, row_proofs
@@ -65,7 +64,7 @@ class ServedLedger:
 
     def sync_state(self) -> JsonObject:
         """Answer header.SyncState: this node is always where its chain is."""
-        head = self._extended(self.ledger.head()).header
+        head = self._blocks.header(self.ledger.head()).header
         name, moment = upper(head.hash), format_time(head.time)
         return {
             "id": 1,
@@ -149,11 +148,8 @@ class ServedLedger:
                 f"networkHeight: {head}, requestedHeight: {height}"
             )
 
-    def _extended(self, height: int) -> ExtendedHeader:
-        return ExtendedHeader.from_json(decode(self.ledger.written_header(height)))
-
     def _header(self, height: int) -> JsonObject:
-        return spelling.header(self._extended(height))
+        return spelling.header(self._blocks.header(height))
 
 
 def _row_proofs(held: Held, place: int) -> tuple[NamespaceProof, ...]:

@@ -56,9 +56,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What becomes of one call: an object to send, and the HTTP status where it stands alone."""
+    """What becomes of one call: the JSON to send, and the HTTP status where it stands alone."""
 
-    document: JsonObject
+    encoded: bytes
     status: int = 200
 
 
@@ -84,22 +84,26 @@ def read(body: bytes) -> tuple[tuple[Request | Answer, ...], bool]:
     return tuple(_told(each) for each in value), True
 
 
-def result(value: Json, number: Id) -> Answer:
-    """Return the answer that a method gives."""
-    return Answer({"id": number, "jsonrpc": "2.0", "result": value})
+def result(encoded: bytes, number: Id) -> Answer:
+    """Return the answer that a method gives, in JSON already."""
+    return Answer(b'{"id":%b,"jsonrpc":"2.0","result":%b}' % (encode(number), encoded))
 
 
 def failure(code: int, text: str, number: Id, status: int = 200) -> Answer:
     """Return the answer that something is wrong."""
     error: JsonObject = {"code": code, "message": text}
-    return Answer({"error": error, "id": number, "jsonrpc": "2.0"}, status)
+    return Answer(encode({"error": error, "id": number, "jsonrpc": "2.0"}), status)
+
+
+def encode(value: Json) -> bytes:
+    """Return a value in JSON."""
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def write(answers: Sequence[Answer], *, is_batch: bool) -> bytes:
     """Return the body that holds all answers, as a list if they were asked for as one."""
-    documents = [answer.document for answer in answers]
-    text = json.dumps(documents if is_batch else documents[0], separators=(",", ":"))
-    return text.encode() + b"\n"
+    joined = b",".join(answer.encoded for answer in answers)
+    return b"[%b]\n" % joined if is_batch else joined + b"\n"
 
 
 def _told(value: Json) -> Request | Answer:
