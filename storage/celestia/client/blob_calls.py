@@ -16,7 +16,7 @@ from storage.celestia.availability import MAX_SQUARE
 from storage.celestia.client.call import MIB, Call
 from storage.celestia.client.options import TxOptions
 from storage.celestia.client.ranges import Range, read_ranges
-from storage.celestia.client.reading import boolean, integer, items, member, octets
+from storage.celestia.client.reading import boolean, integer, items, member, octets, text
 from storage.celestia.fields import base, bases
 from storage.celestia.nmt import NAMESPACE_BYTES
 from storage.celestia.share import MAX_BLOB_BYTES, SIGNER_BYTES, Blob, share_commitment
@@ -24,7 +24,7 @@ from storage.celestia.share import MAX_BLOB_BYTES, SIGNER_BYTES, Blob, share_com
 SUBMISSION_SECONDS: Final = 300.0
 """As long as a node works on one call; it waits for the block, some twelve seconds."""
 _MAX_BLOBS: Final = MAX_SQUARE**2
-_MAX_FOREIGN: Final = 8 * MIB
+_MAX_TEXT: Final = -(-MAX_BLOB_BYTES // 3) * 4
 _MAX_INDEX: Final = 4 * MAX_SQUARE**2 - 1
 
 
@@ -78,7 +78,7 @@ def blob_get_all(height: int, namespaces: Sequence[bytes]) -> Call[tuple[Found, 
             raise MalformedError("the node answers with another namespace")
         return found
 
-    return Call("blob.GetAll", (height, bases(namespaces)), read, seconds=60, most=64 * MIB)
+    return Call("blob.GetAll", (height, bases(namespaces)), read, seconds=60, most=256 * MIB)
 
 
 def blob_get_proof(height: int, namespace: bytes, commitment: bytes) -> Call[tuple[Range, ...]]:
@@ -121,13 +121,14 @@ def _read_found(answer: Json) -> Found | None:
     """Return the blob, or None for one that is well formed but no `Blob`."""
     fields = Fields.of(answer, "blob")
     namespace = octets(fields.take("namespace"), "namespace", NAMESPACE_BYTES, NAMESPACE_BYTES)
-    data = octets(fields.take("data"), "data", 0, _MAX_FOREIGN)
+    data = text(fields.take("data"), "data", most=2**32)
     commitment = Digest(octets(fields.take("commitment"), "commitment", 32, 32))
-    version, index = (
-        member(fields, "share_version", 0, 127),
-        member(fields, "index", -1, _MAX_INDEX),
-    )
+    version = member(fields, "share_version", 0, 127)
+    index = member(fields, "index", -1, _MAX_INDEX)
     signer = octets(fields.members.get("signer") or "", "signer", 0, SIGNER_BYTES)
-    if version > 1 or not 0 < len(data) <= MAX_BLOB_BYTES:
+    if version > 1 or len(data) > _MAX_TEXT:
         return None
-    return Found(Blob(namespace, data, version, signer), commitment, index)
+    content = octets(data, "data", 1, MAX_BLOB_BYTES + 2)
+    if len(content) > MAX_BLOB_BYTES:
+        return None
+    return Found(Blob(namespace, content, version, signer), commitment, index)

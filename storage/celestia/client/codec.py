@@ -21,10 +21,11 @@ MAX_VALUES: Final = 2**21
 """JSON of a few bytes a value takes a hundred times its size in memory."""
 _SHOWN: Final = 300
 _OK: Final = 200
+_TOO_SLOW: Final = 408
 _BY_STATUS: Final[dict[int, Kind]] = {
     401: "permission",
     403: "permission",
-    408: "lost",
+    _TOO_SLOW: "lost",
     413: "too-large",
     429: "busy",
     503: "busy",
@@ -99,7 +100,7 @@ def _told(error: Json, status: int, secrets: Sequence[str]) -> NodeError:
         raise MalformedError("the answer's error has no code and message")
     found = told(code, text, f"the node says ({code}): {_shown(text, secrets)}")
     if found.kind == "other" and status in _BY_STATUS:
-        return NodeError(_BY_STATUS[status], str(found))
+        return NodeError(_BY_STATUS[status], str(found), refused=_is_refusal(status))
     return found
 
 
@@ -111,7 +112,12 @@ def _http_error(status: int) -> NodeError:
         "other": "; is this a Celestia node's address? Redirects are not followed",
     }
     text = f"HTTP status {status}{advice.get(kind, '')}"
-    return NodeError(kind, text, refused=True if kind == "other" else None)
+    return NodeError(kind, text, refused=_is_refusal(status))
+
+
+def _is_refusal(status: int) -> bool:
+    """Whether the request was surely not worked on; a proxy says 503 of one that it lost, too."""
+    return 300 <= status < 500 and status != _TOO_SLOW
 
 
 def _shown(text: str, secrets: Sequence[str]) -> str:

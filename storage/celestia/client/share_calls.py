@@ -63,7 +63,7 @@ class ShareRange:
 def share_get_namespace_data(height: int, namespace: bytes) -> Call[NamespaceData]:
     """Ask for all shares of a namespace, with what `verify_namespace` takes to prove it."""
     params, read = (height, base(namespace)), NamespaceData.from_json
-    return Call("share.GetNamespaceData", params, read, seconds=60, most=64 * MIB)
+    return Call("share.GetNamespaceData", params, read, seconds=60, most=256 * MIB)
 
 
 def share_get_range(height: int, start: int, end: int) -> Call[ShareRange]:
@@ -77,7 +77,7 @@ def share_get_range(height: int, start: int, end: int) -> Call[ShareRange]:
             raise MalformedError(f"{len(shares)} shares for {end - start}")
         return ShareRange(shares, proof.members)
 
-    return Call("share.GetRange", (height, start, end), read, seconds=60, most=64 * MIB)
+    return Call("share.GetRange", (height, start, end), read, seconds=60, most=256 * MIB)
 
 
 def share_get_row(height: int, row: int) -> Call[Row]:
