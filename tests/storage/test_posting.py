@@ -130,6 +130,7 @@ class World:
     head: int = 9
     landings: list[int] = field(default_factory=list)
     attempt: Attempt | None = None
+    is_found: bool = False
 
     def run(self) -> str:
         """Return how one run ends."""
@@ -155,6 +156,7 @@ class World:
                 assert isinstance(step, Look)
                 for height in range(step.first, step.last + 1):
                     if height in self.landings:
+                        self.is_found = True
                         return "found"
                     search = search.without(height, height * BLOCK)
 
@@ -168,10 +170,8 @@ def test_in_every_world_it_stands_once(patience: int) -> None:
     attempts = set()
     for first, second in product(plans, plans):
         world = World(patience, iter([first, second, *[(1, (0,), False)] * 9]))
-        for _ in range(5):
-            if (end := world.run()) == "found":
-                break
-        assert end == "found", (first, second)
+        ends = [world.run() for _ in range(3) if not world.is_found]
+        assert ends[-1] == "found", (first, second)
         assert len(world.landings) == 1, (first, second)
         assert world.attempt is not None
         attempts.add(world.attempt.number)

@@ -12,6 +12,7 @@ from typing import Final, Literal, get_args
 
 from provenance.canonical import JsonObject
 from provenance.errors import UnavailableError, VerificationError
+from provenance.field import Digest
 from provenance.receipt import Receipt
 from storage.celestia.client.errors import Kind, NodeError
 from storage.celestia.share import Blob
@@ -35,6 +36,9 @@ Fault = Literal[
     "killed",
 ]
 FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
+
+
+REFUSALS: Final[tuple[Kind, ...]] = ("busy", "unreachable", "permission", "future", "other")
 
 
 class Killed(BaseException):
@@ -158,7 +162,7 @@ class FaultyLedger:
             replace(found, ledger="embedded"),
             replace(found, chain="another-1"),
             replace(found, namespace=STRANGER),
-            replace(found, commitment=found.commitment[:-1] + bytes([found.commitment[-1] ^ 1])),
+            replace(found, commitment=Digest(bytes(32))),
             replace(found, header=self.behind.ledger.header(1)),
         ]
         return self.random.choice(others)
@@ -190,8 +194,7 @@ class FaultyLedger:
         if fault == "lost":
             raise NodeError("lost", "no answer")
         if fault == "refused":
-            kind = self.random.choice(("busy", "unreachable", "permission", "future", "other"))
-            raise NodeError(kind, "the node says no")
+            raise NodeError(self.random.choice(REFUSALS), "the node says no")
         if fault == "silent":
             raise UnavailableError("no block follows")
         return fault

@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from typing_extensions import override
 
 from pipelines.flow.placing import DELAYS, Placing
 from pipelines.flow.publishing import (
@@ -182,7 +183,8 @@ class Refusing(FaultyLedger):
         super().__init__(chain, lambda _: "none", schedule(0))
         self._refusal, self.asked = kind, 0
 
-    def submit(self, blobs: object) -> int:
+    @override
+    def submit(self, blobs: Sequence[Blob]) -> int:
         """Refuse."""
         self.asked += bool(blobs)
         raise NodeError(self._refusal, "not now")
@@ -192,6 +194,7 @@ def test_a_node_that_says_no_and_acts_is_found_out(site: Site) -> None:
     """Every kind of refusal, after the node took the blobs."""
 
     class Lying(FaultyLedger):
+        @override
         def submit(self, blobs: Sequence[Blob]) -> int:
             self.behind.take(blobs, PATIENCE)
             raise NodeError("sequence", "not taken")
@@ -209,9 +212,11 @@ def test_a_node_that_shows_an_old_head_and_submits_does_not_make_two(site: Site)
     class Lagging(FaultyLedger):
         shown = 2
 
+        @override
         def head(self) -> int:
             return min(self.shown, self.behind.ledger.head())
 
+        @override
         def submit(self, blobs: Sequence[Blob]) -> int:
             self.behind.take(blobs, PATIENCE)
             self.shown = 10**6
@@ -228,7 +233,8 @@ def test_a_block_that_is_gone_ends_the_search_without_a_second_submission(site: 
         publish(site.open(site.node("killed")), sleep=site.slept.append)
     for _ in range(9):
         site.chain.grow()
-    node = site.node("lost", *["lost"] * len(DELAYS), at="blobs")
+    lost: list[Fault] = ["lost"] * (len(DELAYS) + 1)
+    node = site.node(*lost, at="blobs")
     with pytest.raises(
         UnavailableError, match=r"batch 0 may stand in block 2, .* not posted again"
     ):
@@ -243,6 +249,7 @@ def test_a_block_that_is_gone_ends_the_search_without_a_second_submission(site: 
 def test_a_second_landing_that_the_node_causes_is_told_and_no_error(site: Site) -> None:
 
     class Twice(FaultyLedger):
+        @override
         def submit(self, blobs: Sequence[Blob]) -> int:
             for delay in (1, 2):
                 self.behind.take(blobs, delay)
