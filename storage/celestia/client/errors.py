@@ -25,9 +25,7 @@ Kind = Literal[
     "other",
 ]
 
-_REFUSED: Final = frozenset(
-    ("unreachable", "permission", "not-found", "future", "pruned", "sequence", "gas", "too-large")
-)
+_REFUSED: Final = frozenset(("unreachable", "permission", "sequence", "gas", "too-large"))
 _FRAMEWORK: Final = range(-32768, -31999)
 
 _UNKNOWN: Final = re.compile(
@@ -48,6 +46,8 @@ _KINDS: Final[tuple[tuple[Kind, str], ...]] = (
     ("busy", r"mempool is full|\bcode: 20\b|too many (requests|connections)|rate limit"),
     ("not-found", r"(blob|header|data):? not found"),
 )
+# One node's mempool has dropped it; others may still hold it, and a proposer may take it.
+_REJECTED: Final = re.compile(r"was rejected by the node", re.IGNORECASE)
 _BEFORE_SENDING: Final = re.compile(
     r"broadcast tx error|failed to get tx author address|failed to create msg pay-for-blobs"
     r"|no blobs provided|not allowed namespace|decoding bech32 failed|account .* not found",
@@ -82,7 +82,7 @@ def told(code: int, text: str, message: str) -> NodeError:
         return NodeError("lost", message)
     kind = _kind(text)
     refused = kind in _REFUSED or code in _FRAMEWORK or bool(_BEFORE_SENDING.search(text))
-    return NodeError(kind, message, refused=refused)
+    return NodeError(kind, message, refused=refused and not _REJECTED.search(text))
 
 
 def _kind(text: str) -> Kind:

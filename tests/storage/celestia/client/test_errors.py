@@ -8,21 +8,27 @@ from storage.celestia.client.errors import NodeError, told
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("missing permission to invoke 'Submit' (need 'write')", "permission"),
-        (
-            "header: given height is from the future: networkHeight: 9, requestedHeight: 12",
-            "future",
-        ),
+        ("header: given height is from the future: networkHeight: 9, requested: 12", "future"),
         ("header: syncing in progress: localHeadHeight: 3, requestedHeight: 5", "future"),
         ("requested header (5) is below Tail (90)", "pruned"),
         ("timestamp outside sampling window", "pruned"),
         ("height 5: header: not found", "not-found"),
         ("data not found", "not-found"),
+    ],
+)
+def test_what_a_read_meets_is_told_apart(text: str, kind: str) -> None:
+    error = told(1, text, "m")
+    assert (error.kind, error.is_refusal) == (kind, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("missing permission to invoke 'Submit' (need 'write')", "permission"),
         (
             "broadcast tx error: hash AB error: account sequence mismatch, expected 9, got 7",
             "sequence",
         ),
-        ("tx with hash AB was rejected by the node with execution code: 32 and log: ", "sequence"),
         ("broadcast tx error: hash AB error:  code: 21", "too-large"),
         ("broadcast tx error: hash AB error: insufficient fee code: 13", "gas"),
         ("spendable balance 1utia is smaller than 2utia: insufficient funds", "gas"),
@@ -72,6 +78,11 @@ def test_other_texts_are_refusals_only_if_they_come_before_sending(
     refused: bool,  # noqa: FBT001
 ) -> None:
     assert told(1, text, "m").is_refusal == refused
+
+
+def test_what_one_mempool_dropped_may_still_land() -> None:
+    error = told(1, "tx with hash AB was rejected by the node with execution code: 32", "m")
+    assert (error.kind, error.is_refusal) == ("sequence", False)
 
 
 def test_framework_errors_come_before_anything_is_done() -> None:
