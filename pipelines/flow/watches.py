@@ -1,7 +1,7 @@
 """A monitor in its home: which log is watched there, and where what it has read is kept."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +47,12 @@ def own_log(space: Workspace, issuers: Sequence[str]) -> Digest | None:
     return None if issuers else log_id(space)
 
 
+def _closing(space: Workspace) -> AbstractContextManager[object]:
+    """Return what closes the connections of a ledger that has some."""
+    ledger: object = space.ledger
+    return ledger if isinstance(ledger, AbstractContextManager) else nullcontext()
+
+
 @contextmanager
 def monitoring(
     space: Workspace,
@@ -77,6 +83,7 @@ def monitoring(
     what = watched(space.ledger, watch, log)
     path = own / f"{watch.namespace.hex()[-20:]}-{digest(what).hex()[:16]}.sqlite"
     with (
+        _closing(space),
         locked(path.with_suffix(".lock"), wait=0),
         Scan.opened(path, what, watch.first) as scan,
     ):
