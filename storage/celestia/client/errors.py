@@ -25,7 +25,9 @@ Kind = Literal[
     "other",
 ]
 
-_REFUSED: Final = frozenset(("unreachable", "permission", "sequence", "gas", "too-large"))
+_REFUSED: Final = frozenset(
+    ("unreachable", "permission", "not-found", "future", "pruned", "sequence", "gas", "too-large")
+)
 _FRAMEWORK: Final = range(-32768, -31999)
 
 _UNKNOWN: Final = re.compile(

@@ -122,7 +122,7 @@ def test_half_an_answer_is_lost(cut: int) -> None:
         ),
         (500, error(0, "fatal error calling 'blob.Submit': panic"), "lost", False),
         (200, error(1, "anything else"), "other", False),
-        (200, error(1, "blob: not found"), "not-found", False),
+        (200, error(1, "blob: not found"), "not-found", True),
     ],
 )
 def test_errors_are_told_apart(status: int, body: bytes, kind: str, refused: bool) -> None:  # noqa: FBT001

@@ -14,16 +14,6 @@ from storage.celestia.client.errors import NodeError, told
         ("timestamp outside sampling window", "pruned"),
         ("height 5: header: not found", "not-found"),
         ("data not found", "not-found"),
-    ],
-)
-def test_what_a_read_meets_is_told_apart(text: str, kind: str) -> None:
-    error = told(1, text, "m")
-    assert (error.kind, error.is_refusal) == (kind, False)
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
         ("missing permission to invoke 'Submit' (need 'write')", "permission"),
         (
             "broadcast tx error: hash AB error: account sequence mismatch, expected 9, got 7",
