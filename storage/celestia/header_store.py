@@ -65,8 +65,11 @@ class HeaderStore:
         return self._one(chain, rows.BELOW, height)
 
     def above(self, chain: str, height: int) -> ExtendedHeader | None:
-        """Return the lowest verified header above `height`, or None; errors as for `get`."""
-        return self._one(chain, rows.ABOVE, height)
+        """Return the lowest verified header above `height`, or None if it lies in a dispute."""
+        try:
+            return self._one(chain, rows.ABOVE, height)
+        except EquivocationError:
+            return None
 
     def top(self, chain: str) -> int:
         """Return the height of the highest verified header, 0 if there is none."""

@@ -16,8 +16,9 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
-from provenance.anchor import DRIFT, Anchor, Step, check_times
+from provenance.anchor import Anchor, Step
 from provenance.errors import MalformedError, UnavailableError, VerificationError
+from storage.celestia.believed import Believed
 from storage.celestia.extended import ExtendedHeader
 from storage.celestia.header_store import HeaderStore
 
@@ -65,7 +66,7 @@ class LightClient:
             trusting: Trusting period, nanoseconds.
         """
         self._source, self._store, self._anchor = source, store, anchor
-        self._clock, self._trusting = clock, trusting
+        self._believed = Believed(store, anchor.chain, clock, trusting)
         self._is_anchored = False
         self._head = 0
 
@@ -93,7 +94,11 @@ class LightClient:
                 f"the node's head is block {height} of {self._anchor.chain}, behind block {top}, "
                 "which was verified before: wait for it, or ask another node"
             )
-        verified = self._same(found) if height == top else self._climb(height, found)
+        verified = (
+            self._believed.same(found)
+            if height == top
+            else self._climb(self._believed.below(height), height, found)
+        )
         self._head = height
         return verified
 
@@ -109,15 +114,20 @@ class LightClient:
         chain = self._anchor.chain
         if (stored := self._store.get(chain, height)) is not None:
             return stored
-        above, below = self._store.above(chain, height), self._store.below(chain, height)
-        if above is not None and (
-            above.header.height - height <= PAGE or below is None or not self._is_fresh(below)
-        ):
+        above = self._store.above(chain, height)
+        if above is not None and self._is_better_linked(height, above):
             return self._descend(above, height)
-        trusted = self._fresh(height)
+        trusted = self._believed.below(height)
         if height == trusted.header.height + 1:
             return self._next(trusted, max(self._head, ahead))
-        return self._climb(height, self._source.at(height))
+        return self._climb(trusted, height, self._source.at(height))
+
+    def _is_better_linked(self, height: int, above: ExtendedHeader) -> bool:
+        """Whether links from above are few, or all that there is."""
+        if above.header.height - height <= PAGE:
+            return True
+        below = self._store.below(self._anchor.chain, height)
+        return below is None or not self._believed.is_fresh(below)
 
     def _ensure_anchor(self) -> None:
         """Have the anchor's header in the store, and settle a dispute at its height by it."""
@@ -127,7 +137,7 @@ class LightClient:
         if height in {at for at, _ in self._store.disputed(chain)}:
             self._store.decide(chain, height, digest)
         stored = self._store.get(chain, height)
-        found = stored or self._checked(self._source.at(height), height)
+        found = stored or self._believed.checked(self._source.at(height), height)
         if found.header.hash != digest:
             raise VerificationError(
                 f"{chain}: block {height} is {found.header.hash.hex()}, the anchor says "
@@ -139,86 +149,41 @@ class LightClient:
 
     def _join(self, found: ExtendedHeader) -> None:
         """Keep a new anchor's header, which must belong to what was verified from others."""
-        above = self._store.above(self._anchor.chain, found.header.height)
+        height = found.header.height
+        above = self._store.above(self._anchor.chain, height)
         if above is None or Step(found.block).leads_to(above.block):
-            self._keep((found,))
-        elif self._descend(above, found.header.height).header.hash != found.header.hash:
+            self._believed.keep((found,))
+        elif self._descend(above, height).header.hash != found.header.hash:
             raise VerificationError(
-                f"{self._anchor.chain}: block {found.header.height} of the anchor is not below the "
-                f"verified block {above.header.height}: two anchors of two histories"
+                f"{self._anchor.chain}: block {height} of the anchor is not below the verified "
+                f"block {above.header.height}: two anchors of two histories"
             )
 
-    def _checked(self, found: ExtendedHeader, height: int) -> ExtendedHeader:
-        """Return a header that agrees with itself and is the one that was asked for."""
-        header = found.header
-        if (header.chain, header.height) != (self._anchor.chain, height):
-            raise VerificationError(
-                f"the node answered block {header.height} of {header.chain} when asked for block "
-                f"{height} of {self._anchor.chain}"
-            )
-        found.verify()
-        return found
-
-    def _climb(self, height: int, found: ExtendedHeader) -> ExtendedHeader:
-        """Go up to `found` from the next verified header below, halving jumps while they fail."""
-        trusted = self._fresh(height)
-        wanted = [self._checked(found, height)]
+    def _climb(self, trusted: ExtendedHeader, height: int, found: ExtendedHeader) -> ExtendedHeader:
+        """Go up to `found` from a verified header below, halving jumps while they fail."""
+        wanted = [self._believed.checked(found, height)]
         while wanted:
             block = wanted[-1]
-            if self._leads(trusted, block):
-                self._keep((block,))
+            if self._believed.leads(trusted, block):
+                self._believed.keep((block,))
                 trusted = wanted.pop()
             else:
                 middle = (trusted.header.height + block.header.height) // 2
-                wanted.append(self._checked(self._source.at(middle), middle))
+                wanted.append(self._believed.checked(self._source.at(middle), middle))
         return found
-
-    def _fresh(self, height: int) -> ExtendedHeader:
-        """Return the highest verified header below `height`, which must not be too old to leave."""
-        chain = self._anchor.chain
-        trusted = self._store.below(chain, height)
-        if trusted is None:
-            raise UnavailableError(f"{chain}: nothing below block {height} is verified")
-        if not self._is_fresh(trusted):
-            raise UnavailableError(
-                f"{chain}: the newest verified block {trusted.header.height} is older than the "
-                "trusting period: find out a recent block from somebody you trust and make it the "
-                "anchor"
-            )
-        return trusted
-
-    def _leads(self, trusted: ExtendedHeader, block: ExtendedHeader) -> bool:
-        """Whether a verified header leads to `block`; False only where a smaller jump may."""
-        below, here = trusted.block, block.block
-        check_times(below, here)
-        if here.time > self._clock() + DRIFT:
-            raise VerificationError(
-                f"{here.chain}: the node's block {here.height} is dated in the future; check this "
-                "machine's clock"
-            )
-        if Step(below).leads_to(here):
-            return True
-        if here.height > below.height + 1:
-            return False
-        if here.validators == below.next_validators:
-            self._store.dispute(below.height, (trusted, block))
-        raise VerificationError(
-            f"{here.chain}: the node's block {here.height} does not follow the verified block "
-            f"{below.height}: it is signed by validators that nobody announced"
-        )
 
     def _next(self, trusted: ExtendedHeader, ahead: int) -> ExtendedHeader:
         """Return the header after `trusted`, and keep those after it up to `ahead` too."""
-        first, believed = trusted.header.height + 1, []
+        first, good = trusted.header.height + 1, []
         page = self._page(trusted, first, min(ahead, trusted.header.height + PAGE))
         try:
             for height, block in enumerate(page, first):
-                self._leads(trusted, self._checked(block, height))
-                believed.append(block)
+                self._believed.leads(trusted, self._believed.checked(block, height))
+                good.append(block)
                 trusted = block
         finally:
-            if believed:
-                self._keep(believed)
+            if good:
+                self._believed.keep(good)
         return page[0]
 
     def _page(self, trusted: ExtendedHeader, first: int, last: int) -> Sequence[ExtendedHeader]:
@@ -233,58 +198,6 @@ class LightClient:
             low = max(height, above.header.height - PAGE)
             first = self._source.at(low)
             page = (first, *self._source.between(first, above.header.height - 1))
-            self._link(page, low, above)
+            self._believed.link(page, low, above)
             above = first
         return above
-
-    def _link(self, page: Sequence[ExtendedHeader], low: int, above: ExtendedHeader) -> None:
-        """Keep the headers from `low` up to `above`, which is verified, if they link to it."""
-        if len(page) != above.header.height - low:
-            raise UnavailableError(
-                f"the node answered {len(page)} headers of {above.header.height - low} from block "
-                f"{low} of {self._anchor.chain}"
-            )
-        for height, block, upper in zip(
-            range(low, above.header.height), page, (*page[1:], above), strict=True
-        ):
-            self._checked(block, height)
-            if upper.header.previous is None or upper.header.previous.hash != block.header.hash:
-                raise VerificationError(
-                    f"{self._anchor.chain}: the node's block {height} is not the one that the "
-                    f"verified block {above.header.height} leads down to"
-                )
-            check_times(block.block, upper.block)
-        self._keep(page)
-
-    def _keep(self, page: Sequence[ExtendedHeader]) -> None:
-        """Keep linked headers, unless they contradict what was verified just below or above."""
-        chain, low, high = self._anchor.chain, page[0].header.height, page[-1].header.height
-        for below, upper in (
-            (self._store.get(chain, low - 1), page[0]),
-            (page[-1], self._store.get(chain, high + 1)),
-        ):
-            if below and upper and below.commit.block_id != upper.header.previous:
-                self._store.dispute(below.header.height, (below, upper))
-        self._store.put(page)
-
-    def _same(self, found: ExtendedHeader) -> ExtendedHeader:
-        """Return the verified header of `found`'s height, if that is what `found` is."""
-        chain, height = self._anchor.chain, found.header.height
-        stored = self._store.get(chain, height)
-        if stored is None or stored.header.hash == found.header.hash:
-            return stored or self.at(height)
-        self._checked(found, height)
-        below = self._store.below(chain, height)
-        is_signed = found.header.validators == stored.header.validators
-        if self._is_fresh(stored) and (
-            is_signed or (below and Step(below.block).leads_to(found.block))
-        ):
-            self._store.put((found,))
-        # Signed by nobody that counts, or with keys that are no longer worth anything.
-        raise VerificationError(
-            f"{chain}: the node's block {height} is {found.header.hash.hex()}, another than the "
-            f"verified {stored.header.hash.hex()}"
-        )
-
-    def _is_fresh(self, trusted: ExtendedHeader) -> bool:
-        return trusted.header.time + self._trusting > self._clock()

@@ -89,9 +89,11 @@ def test_a_second_header_for_one_height_is_kept_and_stops_what_is_above(
         for height in (7, 12):
             with pytest.raises(EquivocationError, match="two signed histories at block 7 "):
                 opened.get("many-1", height)
-        for ask in (opened.below, opened.above):
-            with pytest.raises(EquivocationError):
-                ask("many-1", 10)
+        with pytest.raises(EquivocationError):
+            opened.below("many-1", 10)
+        assert opened.above("many-1", 10) is None
+        assert opened.above("many-1", 3) == CHAIN.at(6)
+        assert opened.above("many-1", 6) is None
 
 
 def test_the_lowest_dispute_counts(store: HeaderStore) -> None:
