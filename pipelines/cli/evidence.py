@@ -9,9 +9,15 @@ import typer
 from pipelines.cli.options import AsJson, Force, Output, pair
 from pipelines.cli.output import open_space, say, say_table, write_new
 from pipelines.cli.reading import Format, Null, Reading, Records
-from provenance.errors import MalformedError
+from provenance.errors import (
+    MalformedError,
+    ProvenanceError,
+    UnavailableError,
+    VerificationError,
+)
 
 if TYPE_CHECKING:
+    from pipelines.flow.publishing import Posted
     from pipelines.flow.workspace import Workspace
     from storage.readers.datasets import Dataset
 
@@ -26,23 +32,75 @@ FilesOf = Annotated[
     list[str] | None, typer.Option("--files", help="A version's files: NAME@V=PATH.")
 ]
 MAX_DOCUMENT = 2**24
+KINDS = (MalformedError, VerificationError, UnavailableError)
+POSTED = ("batch", "statements", "block", "blobs", "bytes", "attempts", "receipt")
 
 
 def publish(json: AsJson = False) -> None:
-    """Post everything that waits, and verify every receipt before it is stored."""
-    from pipelines.flow.publishing import publish as post
+    """Post everything that waits, and verify every receipt before it is stored.
 
-    rows = [
-        (
-            p.header.sequence,
-            p.header.entries + (p.header.statement is not None),
-            p.receipt.height,
-            f"{p.receipt.ledger}, {len(p.receipt.encoded)} bytes, verified",
+    Ctrl-C, a lost answer or a kill lose nothing: what waits goes on waiting, and what may have been
+    taken is looked for on the ledger before it is posted again.
+    """
+    from pipelines.flow.publishing import publishing
+
+    space = open_space(quiet=json)
+    rows: list[tuple[object, ...]] = []
+    try:
+        with publishing(space) as posted:
+            rows.extend(map(_posted, posted))
+    except (ProvenanceError, KeyboardInterrupt) as error:
+        if rows and not json:
+            _say_posted(space, rows)
+        if isinstance(error, ProvenanceError):
+            kind = next((kind for kind in KINDS if isinstance(error, kind)), UnavailableError)
+            raise kind(f"{error} ({_left(space, len(rows))})") from error
+        raise
+    _say_posted(space, rows, as_json=json)
+
+
+def _posted(posted: "Posted") -> tuple[object, ...]:
+    receipt = posted.receipt
+    told = f"{receipt.ledger}, {len(receipt.encoded)} bytes, verified"
+    if posted.again is not None:
+        told += (
+            f"; stands in block {posted.again} once more, which the node caused and harms nobody"
         )
-        for p in post(open_space(quiet=json))
-    ]
-    columns = ("batch", "statements", "block", "receipt")
-    say_table("Posted" if rows else "Nothing waited", columns, rows, as_json=json)
+    place = (posted.header.sequence, posted.statements, receipt.height)
+    return (*place, posted.blobs, posted.size, posted.attempts, told)
+
+
+def _say_posted(
+    space: "Workspace", rows: list[tuple[object, ...]], *, as_json: bool = False
+) -> None:
+    title = "Nothing waited"
+    if rows:
+        ledger, price = space.ledger, _price(space)
+        title = f"Posted to {ledger.kind} {ledger.chain}{price and f', {price}'}"
+    say_table(title, POSTED, rows, as_json=as_json)
+
+
+def _price(space: "Workspace") -> str:
+    """Return what is known of what a submission costs; an embedded ledger costs nothing."""
+    if space.settings is None or space.ledger.kind != "celestia":
+        return ""
+    fees = space.settings.fees
+    price = "the node's choice" if fees.gas_price is None else f"{fees.gas_price} utia"
+    cap = "" if fees.max_gas_price is None else f", at most {fees.max_gas_price}"
+    return f"gas price {price}{cap}"
+
+
+def _left(space: "Workspace", posted: int) -> str:
+    """Return what was posted before an error, and the states of what waits."""
+    from pipelines.flow.publishing import outbox
+    from pipelines.flow.queueing import waiting
+
+    states = Counter(entry.state for entry in outbox(space).waiting())
+    batches = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    return (
+        f"batches posted before: {posted}; batches that wait: {batches or 'none'}; "
+        f"statements in no batch yet: {len(waiting(space))}"
+    )
 
 
 def export(
