@@ -180,6 +180,8 @@ async def _run(blobs: int) -> None:
                 ("work", "submissions/s", "blobs/s", "commits/s", "ratio", "per CPU-s", "blobs"),
                 await rates(bench),
             )
+            if not blobs:
+                return
             show(
                 f"A ledger of {blobs:,} blobs: calls per CPU-second of the server",
                 ("call", f"first {WINDOW}", f"last {WINDOW}", "last/first", "last/first, wall"),
@@ -190,7 +192,7 @@ async def _run(blobs: int) -> None:
 def main() -> None:
     """Run all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--blobs", type=int, default=100_000)
+    parser.add_argument("--blobs", type=int, default=100_000, help="0: no series")
     asyncio.run(_run(parser.parse_args().blobs))
 
 

@@ -80,11 +80,11 @@ class ServedLedger:
         return spelling.blob(held.blobs[place], commitment, held.index(place))
 
     def all_blobs(self, height: int, namespaces: tuple[bytes, ...]) -> Json:
-        """Answer blob.GetAll: by namespace as asked for, null for none."""
+        """Answer blob.GetAll: by namespace as asked for, each once; null for none."""
         held = self.block(height)
         found: list[Json] = [
             spelling.blob(blob, held.commitments[place], held.index(place))
-            for namespace in namespaces
+            for namespace in dict.fromkeys(namespaces)
             for place, blob in enumerate(held.blobs)
             if blob.namespace == namespace
         ]

@@ -13,7 +13,7 @@ from threading import Condition, Thread
 from time import monotonic
 from typing import Final
 
-from provenance.errors import ProvenanceError, UnavailableError
+from provenance.errors import UnavailableError
 from storage.celestia.embedded import EmbeddedLedger
 from storage.celestia.serving.protocol import BusyError
 
@@ -94,7 +94,7 @@ class Heights:
                 waiting = dict(self._waiting)
             try:
                 self._serve(waiting)
-            except ProvenanceError as error:
+            except Exception as error:  # noqa: BLE001  # whoever waits must hear of it
                 self._finish(tuple(waiting), error)
 
     def _serve(self, waiting: "dict[Future[None], Wanted]") -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from storage.celestia.embedded import EmbeddedLedger
-from storage.celestia.serving.app import MOST_BODIES, NodeApp
+from storage.celestia.serving.app import NodeApp
+from storage.celestia.serving.bodies import MOST_BODIES
 from storage.celestia.serving.methods import METHODS
 from storage.celestia.serving.protocol import MOST_BYTES
 from storage.celestia.serving.tokens import Role, Tokens
@@ -130,10 +131,10 @@ def test_a_body_of_the_most_bytes_is_read(ask: Caller) -> None:
 
 
 def test_too_many_bytes_at_once_are_told_to_come_back(ask: Caller) -> None:
-    ask.app.take(MOST_BODIES - 10)
+    ask.app.budget.take(MOST_BODIES - 10)
     answer = ask.post(request("node.Ready"))
     assert (answer.status_code, answer.text) == (503, "server busy, try again later\n")
-    ask.app.take(10 - MOST_BODIES)
+    ask.app.budget.take(10 - MOST_BODIES)
     assert ask("node.Ready") is True
 
 
@@ -142,7 +143,7 @@ def test_every_byte_is_given_back(ask: Caller) -> None:
         ask.post(body)
         ask.post(body, "other")
     asyncio.run(exchange(ask.app, "", [b"xx", b"yy"], gone=True))
-    ask.app.take(MOST_BODIES)
+    ask.app.budget.take(MOST_BODIES)
 
 
 def test_many_submissions_at_once_each_have_a_block_or_share_their_own(ask: Caller) -> None:
@@ -291,3 +292,42 @@ def test_hostile_bodies_are_parse_errors(ask: Caller, body: str) -> None:
     answer = ask.post(body)
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == -32700
+
+
+def test_a_body_that_never_ends_is_given_up(ledger: EmbeddedLedger, tokens: Tokens) -> None:
+    app = NodeApp(ledger, tokens, read_seconds=0.01)
+
+    async def run() -> list[Any]:
+        sent: list[Any] = []
+        never = asyncio.Event()
+        parts = [{"type": "http.request", "body": b"{", "more_body": True}]
+
+        async def receive() -> dict[str, Any]:
+            if not parts:
+                await never.wait()
+            return parts.pop()
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await app({"type": "http", "headers": []}, receive, send)
+        return sent
+
+    assert asyncio.run(run())[0]["status"] == 408
+    app.budget.take(MOST_BODIES)
+    app.close()
+
+
+def test_a_batch_cannot_ask_for_more_than_the_node_will_hold(
+    ask: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.celestia.serving.answering.MOST_ANSWERED", 2000)
+    call = request("header.LocalHead")
+    told = ask.post(f"[{','.join([call] * 4)}]").json()
+    assert ["result" in each for each in told] == [True, False, False, False]
+    assert "ask one by one" in told[3]["error"]["message"]
+
+
+def test_a_namespace_asked_for_twice_is_answered_once(ask: Caller) -> None:
+    height = ask.submit(ONE)
+    assert len(ask("blob.GetAll", height, [text(SPACE)] * 9)) == 1
