@@ -1,10 +1,5 @@
-"""A node over HTTP: one call at a time or many at once, each with a deadline and a bound.
+"""A node over HTTP: one call at a time or many at once, each with a deadline and a bound."""
 
-The transport is used without httpx's client around it: so no redirect is followed, no proxy, cookie
-or password file is taken from the environment, and no log line shows an address.
-"""
-
-import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from itertools import count
@@ -21,6 +16,7 @@ from storage.celestia.client.address import Address
 from storage.celestia.client.call import MIB, Call
 from storage.celestia.client.codec import decode_reply, encode_call
 from storage.celestia.client.errors import DeadlineError, NodeError
+from storage.celestia.client.exchange import exchange, network
 from storage.celestia.client.token import Token
 
 T = TypeVar("T")
@@ -28,9 +24,6 @@ Sleep = Callable[[float], Awaitable[None]]
 
 CONNECT_SECONDS: Final = 10.0
 _BACKOFF: Final = (0.25, 0.5, 1.0)
-_IDLE_SECONDS: Final = 30.0
-"""A node closes idle connections after 120 s; a request on a closed one would count as lost."""
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class AsyncNode:
@@ -68,7 +61,7 @@ class AsyncNode:
             raise MalformedError(
                 f"{self._address.origin}: the token would go unencrypted; use https, or allow it"
             )
-        self._transport = transport or _transport(authorities)
+        self._transport = transport or network(authorities)
         self._most_bytes, self._sleep, self._numbers = most_bytes, sleep, count(1)
 
     async def ask(self, call: Call[T]) -> T:
@@ -102,36 +95,11 @@ class AsyncNode:
         number = next(self._numbers)
         try:
             request = self._request(encode_call(number, call), call.seconds)
-            status, body = await self._exchange(request, call)
+            most = min(call.most, self._most_bytes)
+            status, body = await exchange(self._transport, request, most)
             return call.read(decode_reply(number, status, body, self._secrets(call)))
         except (NodeError, MalformedError) as error:
             raise self._located(call, error) from error.__cause__
-
-    async def _exchange(self, request: httpx.Request, call: Call[T]) -> tuple[int, bytes]:
-        try:
-            response = await self._transport.handle_async_request(request)
-            try:
-                return response.status_code, await self._body(
-                    response, min(call.most, self._most_bytes)
-                )
-            finally:
-                await response.aclose()
-        except _NOT_SENT as error:
-            raise NodeError("unreachable", f"no connection: {_words(error)}") from error
-        except httpx.TransportError as error:
-            raise NodeError("lost", "the connection broke before the answer was whole") from error
-
-    async def _body(self, response: httpx.Response, most: int) -> bytes:
-        if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise MalformedError("a compressed answer, which was not asked for")
-        body, stream = bytearray(), response.stream
-        if not isinstance(stream, httpx.AsyncByteStream):
-            raise TypeError("the transport is not an asynchronous one")
-        async for chunk in stream:
-            body += chunk
-            if len(body) > most:
-                raise MalformedError(f"an answer of more than {most} bytes")
-        return bytes(body)
 
     def _secrets(self, call: Call[T]) -> list[str]:
         token = self._token.text if self._token is not None else ""
@@ -215,21 +183,3 @@ class Node:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _transport(authorities: Path | None) -> httpx.AsyncHTTPTransport:
-    limits = httpx.Limits(keepalive_expiry=_IDLE_SECONDS)
-    return httpx.AsyncHTTPTransport(verify=_context(authorities), trust_env=False, limits=limits)
-
-
-def _context(authorities: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=authorities)
-    except (OSError, ssl.SSLError) as error:
-        raise MalformedError(
-            f"{authorities}: no certificate authorities in PEM: {error}"
-        ) from error
-
-
-def _words(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
