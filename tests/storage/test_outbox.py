@@ -15,6 +15,7 @@ from provenance.errors import MalformedError, UnavailableError, VerificationErro
 from provenance.field import Digest
 from provenance.log import MAX_BLOB
 from storage.outbox import Entry, Outbox
+from storage.posting import Attempt
 
 ROOT: Final = Path(__file__).parents[2]
 LOG: Final = Digest(b"l" * 32)
@@ -29,7 +30,9 @@ def test_a_batch_goes_from_pending_to_receipted(outbox: Outbox) -> None:
     fixed = outbox.fix(LOG, 0, b"header", b"")
     assert fixed == Entry(LOG, 0, b"header", b"")
     assert fixed.state == "pending"
-    submitted = outbox.submitted(fixed, 7)
+    attempted = outbox.attempted(fixed, Attempt(5, 5, 1, 99))
+    assert (attempted.state, attempted.attempt) == ("attempted", Attempt(5, 5, 1, 99))
+    submitted = outbox.submitted(attempted, 7)
     assert (submitted.state, submitted.height) == ("submitted", 7)
     assert outbox.waiting() == (submitted,)
     receipted = outbox.receipted(submitted, b"receipt")
@@ -56,6 +59,41 @@ def test_other_bytes_for_a_number_are_refused(
     with pytest.raises(VerificationError, match="other bytes are fixed for batch 0"):
         outbox.fix(LOG, 0, header, entries)
     assert outbox.last(LOG) == first
+
+
+def test_each_attempt_counts_from_the_one_before(outbox: Outbox) -> None:
+    fixed = outbox.fix(LOG, 0, b"header", b"")
+    outbox.attempted(fixed, Attempt(5, 5, 1, 99))
+    path = outbox.folder / LOG.hex() / ("0" * 20) / "attempted"
+    assert path.read_bytes() == (
+        b'{"attempts":1,"first":5,"kind":"rootline/attempted/v1","latest":5,"time":99}'
+    )
+    outbox.attempted(fixed, Attempt(5, 30, 2, 200))
+    assert outbox.read(LOG, 0).attempt == Attempt(5, 30, 2, 200)
+    for wrong in (
+        Attempt(30, 30, 1, 200),
+        Attempt(5, 30, 2, 200),
+        Attempt(5, 31, 4, 300),
+        Attempt(6, 31, 3, 300),
+        Attempt(5, 29, 3, 300),
+        Attempt(5, 31, 3, 199),
+    ):
+        with pytest.raises(VerificationError, match="batch 0: Attempt"):
+            outbox.attempted(fixed, wrong)
+    assert outbox.read(LOG, 0).attempt == Attempt(5, 30, 2, 200)
+
+
+def test_what_stands_on_the_ledger_is_not_attempted_again(outbox: Outbox) -> None:
+    fixed = outbox.fix(LOG, 0, b"header", b"")
+    outbox.submitted(fixed, 7)
+    with pytest.raises(VerificationError, match="batch 0 is on the ledger at 7"):
+        outbox.attempted(fixed, Attempt(5, 5, 1, 99))
+
+
+def test_header_and_entries_fit_into_one_transaction(outbox: Outbox) -> None:
+    with pytest.raises(MalformedError, match=f"batch 0 of 9 and {MAX_BLOB - 8} bytes"):
+        outbox.fix(LOG, 0, bytes(9), bytes(MAX_BLOB - 8))
+    assert outbox.fix(LOG, 0, bytes(8), bytes(MAX_BLOB - 8)).state == "pending"
 
 
 def test_a_height_is_not_changed(outbox: Outbox) -> None:
@@ -123,6 +161,29 @@ def test_a_damaged_step_is_refused(outbox: Outbox, text: str) -> None:
         outbox.last(LOG)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        '{"attempts":1,"first":5,"kind":"rootline/attempted/v2","latest":5,"time":99}',
+        '{"attempts":1,"first":5,"kind":"rootline/attempted/v1","latest":4,"time":99}',
+        '{"attempts":0,"first":5,"kind":"rootline/attempted/v1","latest":5,"time":99}',
+        '{"attempts":1,"first":-1,"kind":"rootline/attempted/v1","latest":5,"time":99}',
+        '{"attempts":1,"first":5,"kind":"rootline/attempted/v1","latest":5}',
+        '{"attempts":1,"first":5,"kind":"rootline/attempted/v1","latest":5,"more":1,"time":99}',
+        '{"attempts":1,"first":5,"kind":"rootline/attempted/v1","latest":5,"time":"99"}',
+        '{"attempts":1, "first":5,"kind":"rootline/attempted/v1","latest":5,"time":99}',
+        '{"attempts":1,"first":5,"kind":"rootline/attempted/v1","latest":9007199254740992,"time":9}',
+    ],
+)
+def test_a_damaged_attempt_is_refused(outbox: Outbox, text: str) -> None:
+    outbox.fix(LOG, 0, b"header", b"")
+    path = outbox.folder / LOG.hex() / ("0" * 20) / "attempted"
+    path.write_text(text)
+    with pytest.raises(MalformedError, match="attempted: "):
+        outbox.last(LOG)
+
+
 STEPS = st.lists(
     st.tuples(st.sampled_from(["fix", "submit", "receipt"]), st.integers(0, 3), st.integers(0, 1))
 )
@@ -161,6 +222,7 @@ from pathlib import Path
 from provenance.errors import VerificationError
 from provenance.field import Digest
 from storage.outbox import Outbox
+from storage.posting import Attempt
 
 LOG = Digest(bytes(32))
 WATCHED = ("open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "fcntl.flock")
@@ -168,6 +230,7 @@ WATCHED = ("open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", 
 def one_posting(outbox, posted, header):
     with outbox.locked(wait=0):
         entry = outbox.fix(LOG, 0, header, b"entries")
+        entry = outbox.attempted(entry, Attempt.after(entry.attempt, 5, 99))
         posted.write(entry.header + b"\\n")
         posted.flush()
         outbox.receipted(outbox.submitted(entry, 7), b"receipt")
@@ -196,10 +259,13 @@ for k in range(1, 1000):
         _, status = os.waitpid(child, 0)
         last = outbox.last(LOG)
         states.add(last.state if last else "nothing")
-        try:
-            one_posting(outbox, posted, b"from the next run")
-        except VerificationError:
-            one_posting(outbox, posted, last.header)
+        if last is None or last.height is None:
+            try:
+                one_posting(outbox, posted, b"from the next run")
+            except VerificationError:
+                one_posting(outbox, posted, last.header)
+        else:
+            outbox.receipted(last, b"receipt")
     found = outbox.last(LOG)
     contents = set((folder / "posted").read_bytes().split(b"\\n")) - {b""}
     assert contents == {found.header}, (k, contents)
@@ -221,4 +287,4 @@ def test_killed_at_any_point_the_next_run_completes_with_the_same_bytes() -> Non
     assert done.stderr == ""
     steps, *states = done.stdout.split()
     assert int(steps) > 20
-    assert states == ["nothing", "pending", "receipted", "submitted"]
+    assert states == ["attempted", "nothing", "pending", "receipted", "submitted"]

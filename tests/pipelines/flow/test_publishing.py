@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Final
 import pytest
 
 from pipelines.flow.catalogue import Version, attestations, store
+from pipelines.flow.placing import Placing
 from pipelines.flow.publishing import (
     await_block,
     headers,
@@ -110,8 +112,7 @@ def _elsewhere(space: Workspace) -> Workspace:
     """Return the same home whose operator makes another chain under the same key, later."""
     space.home.ledger.rename(space.home.path / "earlier.sqlite")
     other = Workspace(space.home)
-    while other.ledger.head() < 5:
-        other.ledger.advance()
+    other.ledger.reach(5)
     return other
 
 
@@ -237,6 +238,20 @@ def test_storing_again_changes_nothing(space: Workspace) -> None:
     assert read_bounded(path, 2**20) == item.envelope
 
 
+def stands_once(space: Workspace) -> bool:
+    """Return whether each blob of the outbox stands in exactly one block."""
+    ledger, placing = space.ledger, Placing(space, outbox(space), time.sleep)
+    held = [
+        blob
+        for height in range(1, ledger.head() + 1)
+        for blob in ledger.blobs(height, space.genesis.namespace)
+    ]
+    expected = [
+        blob for entry in outbox(space).batches(log_id(space)) for blob in placing.blobs(entry)
+    ]
+    return sorted(blob.data for blob in held) == sorted(blob.data for blob in expected)
+
+
 # A child dies at its k-th file operation, for many k; then the next run goes on.
 KILLED: Final = """
 import itertools, os, shutil, signal, sys
@@ -246,11 +261,14 @@ from pipelines.flow.monitoring import scan
 from pipelines.flow.publishing import publish, receipts, verify_receipt
 from pipelines.flow.queueing import queue, waiting
 from pipelines.flow.registering import Request, register
+from pipelines.flow import workspace
 from pipelines.flow.workspace import Workspace
 from storage.home import Home
 from tests.pipelines.flow.conftest import table
-from tests.pipelines.flow.test_publishing import start
+from tests.pipelines.flow.test_publishing import start, stands_once
+from tests.pipelines.flow.wire import Anew
 
+workspace.EmbeddedLedger = Anew  # the usual one would hide a second submission
 WATCHED = ("open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "fcntl.flock")
 folder, first, stride = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 Workspace.create(folder / "new")
@@ -281,6 +299,7 @@ def check(space, expected=None):
     assert expected in (None, len(posted)) and not waiting(space)
     found = list(receipts(space))
     assert len(found) == len(history.headers)
+    assert stands_once(space)
     for receipt in found:
         verify_receipt(space, receipt)
 

@@ -5,6 +5,7 @@ Celestia does and an embedded ledger does not, so that a second submission is a 
 """
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
@@ -59,13 +60,11 @@ Json = Any
 class Anew(EmbeddedLedger):
     """An embedded ledger that does not know again what it holds."""
 
-    fillers = count(1)
-
     @override
     def submit_all(self, submissions: Sequence[Sequence[Blob]]) -> tuple[int | MalformedError, ...]:
         """Put each submission into a block of its own, with a stranger's blob that is new."""
         return super().submit_all(
-            [[*blobs, Blob(STRANGER, b"%d" % next(self.fillers))] for blobs in submissions]
+            [[*blobs, Blob(STRANGER, os.urandom(16))] for blobs in submissions]
         )
 
 
