@@ -92,8 +92,8 @@ def audit_ledger(policy: Path, place: Place) -> Verdict:
 def _scanned(data: bytes, policy: Policy, place: Place) -> Scanned:
     """Return what the auditor reads of the log that a bundle is of."""
     genesis = _genesis(data, policy)
-    (scanned,) = read_at(replace(place, namespace=genesis.namespace), policy, CelestiaVerifier())
-    return scanned
+    found = read_at(replace(place, namespace=genesis.namespace), policy, CelestiaVerifier())
+    return next(scanned for scanned in found if genesis.key in scanned.keys)
 
 
 def _genesis(data: bytes, policy: Policy) -> Genesis:

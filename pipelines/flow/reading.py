@@ -6,7 +6,7 @@ for, and keeps of the blocks those that something is said of.
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class _Reader:
 
     Attributes:
         namespace: The namespace.
-        keys: The issuer's, of whom one has this namespace by default.
+        keys: The issuer's; another's are a stranger's.
         chronicle: The log so far.
         seeds: Heights whose blocks are seeds of runs.
         kept: Blocks that something is said of.
@@ -58,19 +58,24 @@ class _Reader:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be read: heights, and namespaces with the keys of their issuers.
+    """What is to be read: heights, and in which namespaces which issuer's log is looked for.
 
     Attributes:
         anchors: The policy's of this chain, the highest first.
         first: The lowest height.
         last: The highest height.
-        namespaces: Keys by namespace.
+        logs: A namespace and the keys of one issuer; another's there is a stranger.
     """
 
     anchors: tuple[Anchor, ...]
     first: int
     last: int
-    namespaces: Mapping[bytes, tuple[PublicKey, ...]]
+    logs: tuple[tuple[bytes, tuple[PublicKey, ...]], ...]
+
+    @property
+    def namespaces(self) -> tuple[bytes, ...]:
+        """The namespaces, each once."""
+        return tuple(dict.fromkeys(namespace for namespace, _ in self.logs))
 
     @property
     def blocks(self) -> int:
@@ -102,7 +107,7 @@ class Place:
 
 
 def read_at(place: Place, policy: Policy, verifier: LedgerVerifier) -> tuple[Scanned, ...]:
-    """Return what the ledger behind a node shows, one reading for each namespace.
+    """Return what the ledger behind a node shows, one reading for each namespace and issuer.
 
     What was verified is kept for as long as the reading takes: an auditor needs no home.
 
@@ -159,13 +164,14 @@ def plan(
     spans = [s.first for i in policy.issuers for s in i.good if s.chain == ledger.chain]
     if not spans:
         raise UnavailableError(f"the policy holds no key good for chain {ledger.chain!r}")
-    keys = {namespace_of(issuer.key): _same(policy, issuer.key) for issuer in policy.issuers}
-    if namespace is not None:
-        keys = {namespace: keys.get(namespace, policy.keys())}
+    logs = dict.fromkeys(
+        (namespace or namespace_of(issuer.key), _same(policy, issuer.key))
+        for issuer in policy.issuers
+    )
     begin, end = min(spans) if first is None else first, ledger.head() if last is None else last
     if begin > end:
         raise UnavailableError(f"blocks {begin} to {end}: the ledger's head is {ledger.head()}")
-    return Task(anchors, begin, end, keys)
+    return Task(anchors, begin, end, tuple(logs))
 
 
 def anchors_for(policy: Policy, kind: str, chain: str) -> tuple[Anchor, ...]:
@@ -184,7 +190,7 @@ def read_logs(
     source: str,
     progress: Progress,
 ) -> tuple[Scanned, ...]:
-    """Return what the ledger's blocks show, one reading for each namespace.
+    """Return what the ledger's blocks show, one reading for each namespace and issuer.
 
     Args:
         ledger: It proves that its blocks hang on the policy's anchor, or is in this process.
@@ -199,7 +205,7 @@ def read_logs(
         EquivocationError: Two blocks were signed for one height.
         VerificationError: What the ledger gave is not proved, or contradicts an anchor.
     """
-    readers = [_Reader(n, keys, Chronicle(keys, {})) for n, keys in task.namespaces.items()]
+    readers = [_Reader(n, keys, Chronicle(keys, {})) for n, keys in task.logs]
     last = _read(ledger, policy, task, readers, progress)
     hung = task.anchors[0]
     scans = []
@@ -237,7 +243,7 @@ def _read(
     block: Block | None = None
     name = f"reading blocks {task.first} to {task.last}"
     with progress.stage(name, task.blocks) as stage:
-        for page in pages(ledger, tuple(task.namespaces), task.first, task.last, None):
+        for page in pages(ledger, task.namespaces, task.first, task.last, None):
             block = page.block
             if block.height in anchors:
                 _check_anchor(block, anchors[block.height])

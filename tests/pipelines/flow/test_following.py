@@ -128,7 +128,7 @@ def test_a_monitor_that_starts_anew_reads_no_block_again(desk: Desk, log: Log) -
     class Counting(MemoryLedger):
         asked: list[int]
 
-        def blobs(self, height: int, namespace: bytes) -> tuple[Blob, ...]:
+        def blobs(self, height: int, namespace: bytes) -> tuple[Blob, ...]:  # type: ignore[explicit-override]
             self.asked.append(height)
             return super().blobs(height, namespace)
 
@@ -270,7 +270,7 @@ class Failing(MemoryLedger):
 
     failures: dict[int, Exception]
 
-    def blobs(self, height: int, namespace: bytes) -> tuple[Blob, ...]:
+    def blobs(self, height: int, namespace: bytes) -> tuple[Blob, ...]:  # type: ignore[explicit-override]
         if height in self.failures:
             raise self.failures[height]
         return super().blobs(height, namespace)

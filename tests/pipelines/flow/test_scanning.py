@@ -75,8 +75,8 @@ def test_all_blobs_of_the_namespace_are_read_and_no_others(ledger: EmbeddedLedge
             "WHERE height = 2"
         ),
         (
-            "INSERT INTO blob SELECT height, 9, namespace, commitment, version, signer, data FROM blob "
-            "WHERE height = 4 AND position = 2"
+            "INSERT INTO blob SELECT height, 9, namespace, commitment, version, signer, data "
+            "FROM blob WHERE height = 4 AND position = 2"
         ),
     ],
     ids=["one hidden", "all hidden", "alone hidden", "changed", "moved", "renamed", "added"],
@@ -120,7 +120,7 @@ def test_a_block_that_was_signed_anew_is_two_histories(
 class Mixed(EmbeddedLedger):
     """Answers for another height than was asked for."""
 
-    def header(self, height: int) -> JsonObject:
+    def header(self, height: int) -> JsonObject:  # type: ignore[explicit-override]
         return super().header(height - 1 if height == 4 else height)
 
 
@@ -137,7 +137,7 @@ def test_a_ledger_that_answers_for_another_height_is_refused(
 class Shifted(MemoryLedger):
     """A node's ledger, not a file: it answers for another height than was asked for."""
 
-    def headers(self, first: int, last: int) -> tuple[JsonObject, ...]:
+    def headers(self, first: int, last: int) -> tuple[JsonObject, ...]:  # type: ignore[explicit-override]
         return super().headers(first - 1, last - 1)
 
 

@@ -1,0 +1,275 @@
+"""A log that the auditor read himself: with a bundle in a monitor's place, and without one."""
+
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pipelines.flow.reading import Task, plan, read_logs
+from pipelines.progress import Silent
+from provenance import log
+from provenance.audit import Scanned, audit
+from provenance.audit.scanned import audit_disputed, audit_scanned
+from provenance.errors import UnavailableError, VerificationError
+from provenance.field import Digest
+from provenance.findings import Level, Outcome, Verdict
+from provenance.policy import Policy, Requirement, Span
+from storage.celestia.share import Blob
+from storage.celestia.verifier import CelestiaVerifier
+from tests.provenance.audit.test_runs import finding
+from tests.provenance.world import (
+    HONEST,
+    ISSUER,
+    NAMESPACE,
+    ROTATED,
+    STRANGER,
+    VERIFIERS,
+    Key,
+    World,
+    bad,
+    build,
+)
+
+OTHER = Digest(b"\7" * 32)
+REQUIRED = tuple(Requirement(claim, "*", Level.L1) for claim in ("log", "dataset", "unique"))
+
+
+def scanned(world: World, policy: Policy | None = None, **options: Any) -> Scanned:
+    """Return what an auditor reads of a world's ledger."""
+    trusted = policy or world.policy
+    task = plan(world.ledger, trusted, **({"namespace": NAMESPACE} | options))
+    return next(scan for scan in read(world, trusted, task) if ISSUER.public_key in scan.keys)
+
+
+def read(world: World, policy: Policy, task: Task) -> tuple[Scanned, ...]:
+    return read_logs(world.ledger, CelestiaVerifier(), policy, task, "memory", Silent())
+
+
+def without_bundle(world: World, policy: Policy | None = None, **options: Any) -> Verdict:
+    trusted = policy or replace(world.policy, require=REQUIRED)
+    task = plan(world.ledger, trusted, **({"namespace": NAMESPACE} | options))
+    return audit_scanned(read(world, trusted, task), trusted, world.now)
+
+
+def with_bundle(world: World, policy: Policy | None = None, **options: Any) -> Verdict:
+    """Return the verdict on a bundle without a checkpoint, by an auditor who reads himself."""
+    trusted = replace(policy or world.policy, monitors=())
+    members = {p: d for p, d in world.members.items() if not p.startswith("checkpoints/")}
+    scan = scanned(world, trusted, **options)
+    return audit(world.seal(members), trusted, VERIFIERS, world.now, scan)
+
+
+@pytest.fixture(scope="session")
+def plain() -> World:
+    """A world whose log publishes everything in full."""
+    return build(tuple(event for event in HONEST if event != "claim"))
+
+
+def grown(world: World, *posts: tuple[bytes, ...]) -> World:
+    """Return the world after more blocks, one a post; the ledger of the old one stays."""
+    later, ledger = copy(world), copy(world.ledger)
+    ledger._blocks = list(ledger._blocks)
+    for blobs in posts:
+        ledger.submit([Blob(NAMESPACE, data) for data in blobs])
+    later.ledger = ledger
+    return later
+
+
+def more(world: World, *, after: int = -1, signer: Key = ISSUER) -> log.Batch:
+    """Return a batch that follows one of the world's, by default the newest."""
+    entry = log.digest_entry(b"more")
+    return log.append(world.batches[after].header, [entry], None, signer)
+
+
+# without a bundle
+
+
+def test_the_ledger_alone_shows_who_published_what_when(plain: World) -> None:
+    verdict = without_bundle(plain)
+    assert verdict.outcome is Outcome.HOLDS, bad(verdict)
+    levels = {(f.claim, f.subject): f.level for f in verdict.findings if f.level}
+    assert levels["dataset", "cells@v1"] is Level.L1
+    assert levels["run", "first-run"] is Level.L1
+    (about,) = (f for f in verdict.findings if f.claim == "log")
+    assert "read by the auditor himself" in about.reason
+    assert "blocks 1 to " in about.reason
+    assert "memory chain tests-1" in about.reason
+    assert any("censorship" in note for note in about.notes)
+    assert any("another namespace" in note for note in about.notes)
+    assert any("stay available" in note for note in about.notes)
+    assert any("anchor" in rest for rest in about.rests_on)
+    unique = [f.rests_on for f in verdict.findings if f.claim == "unique"]
+    assert set(unique) == {("the auditor's own reading",)}
+
+
+def test_what_the_ledger_does_not_hold_is_unknown(honest: World) -> None:
+    verdict = without_bundle(honest)
+    assert finding(verdict, "steps", "none of its steps are opened", Outcome.UNKNOWN)
+    assert finding(verdict, "count", "chunk table", Outcome.UNKNOWN)
+    assert finding(verdict, "unique", "not opened", Outcome.UNKNOWN)
+    assert all(f.level is None or f.level <= Level.L1 for f in verdict.findings)
+
+
+def test_a_log_that_is_not_there_is_unknown(plain: World) -> None:
+    policy = replace(plain.policy, logs=(OTHER,), require=REQUIRED)
+    verdict = without_bundle(plain, policy)
+    assert finding(verdict, "log", "no header of it was found in blocks 1 to", Outcome.UNKNOWN)
+    assert finding(without_bundle(plain, first=4), "log", "no header of it", Outcome.UNKNOWN)
+
+
+def test_a_log_in_the_keys_own_place_is_found_without_its_namespace(plain: World) -> None:
+    """The world's namespace is no key's own, so nothing is found there."""
+    verdict = without_bundle(plain, namespace=None)
+    assert finding(verdict, "log", "no header of it was found", Outcome.UNKNOWN)
+
+
+def test_a_log_that_was_copied_elsewhere_is_none(plain: World) -> None:
+    """Anybody can post the first header's bytes into another namespace, to make it look moved."""
+    policy = replace(plain.policy, require=REQUIRED)
+    scan = replace(scanned(plain, policy), namespace=bytes(19) + b"elsewhere1")
+    verdict = audit_scanned([scan], policy, plain.now)
+    assert finding(verdict, "log", "no header of it was found", Outcome.UNKNOWN)
+
+
+def test_what_a_key_signed_where_it_is_not_good_is_a_strangers(plain: World) -> None:
+    """A key that was stolen after it was given up forks nothing."""
+    old = plain.heights[-1]
+    spans = (Span(plain.ledger.chain, 1, old),)
+    issuers = tuple(
+        replace(each, good=spans) if each.key == ISSUER.public_key else each
+        for each in plain.policy.issuers
+    )
+    policy = replace(plain.policy, issuers=issuers, require=REQUIRED)
+    stolen = grown(plain, (more(plain, after=0).envelope,))
+    verdict = without_bundle(stolen, policy)
+    assert verdict.outcome is Outcome.HOLDS, bad(verdict)
+    assert finding(without_bundle(stolen), "log", "fork: ")
+
+
+def test_two_headers_at_one_height_are_a_finding(plain: World) -> None:
+    verdict = audit_disputed("tests-1: two signed histories at block 5", plain.policy, plain.now)
+    assert finding(verdict, "log", "two-blocks: tests-1: two signed histories at block 5")
+
+
+# with a bundle
+
+
+def test_a_bundle_needs_no_monitor_where_the_auditor_reads_himself(honest: World) -> None:
+    verdict = with_bundle(honest)
+    assert verdict.outcome is Outcome.HOLDS, bad(verdict)
+    (about,) = (f for f in verdict.findings if f.claim == "log" and f.level)
+    assert "read by the auditor himself" in about.reason
+    levels = {f.claim: f.level for f in verdict.findings if f.level}
+    assert (levels["order"], levels["steps"]) == (Level.L2, Level.L3)
+
+
+def test_without_a_checkpoint_and_without_a_reading_it_stays_unknown(honest: World) -> None:
+    trusted = replace(honest.policy, monitors=())
+    verdict = audit(honest.seal(), trusted, VERIFIERS, honest.now)
+    assert finding(verdict, "log", "whether the log has a fork or a gap", Outcome.UNKNOWN)
+
+
+def test_a_log_that_goes_on_is_read_up_to_the_bundle(honest: World) -> None:
+    batch = more(honest)
+    later = grown(honest, (b"noise",), (batch.envelope, batch.entries))
+    verdict = with_bundle(later)
+    assert verdict.outcome is Outcome.HOLDS, bad(verdict)
+    (about,) = (f for f in verdict.findings if f.claim == "log" and f.level)
+    assert "the log goes on to header" in about.reason
+    assert f"blocks 1 to {later.ledger.head() - 1} of" in about.reason
+
+
+ATTACKS: Mapping[str, tuple[str, Callable[[World], World]]] = {
+    "a fork beyond the bundle": (
+        "fork: ",
+        lambda world: grown(world, (more(world, after=1).envelope,)),
+    ),
+    "a fork under the second key": (
+        "fork: ",
+        lambda world: grown(world, (more(world, after=1, signer=ROTATED).envelope,)),
+    ),
+    "a second first header": (
+        "second-log: ",
+        lambda world: grown(
+            world, (log.open_log(replace(world["genesis"], chain="x"), ISSUER).envelope,)
+        ),
+    ),
+    "a gap beyond the bundle": (
+        "gap: ",
+        lambda world: grown(
+            world, (log.append(more(world).header, [], b"never", ISSUER).envelope,)
+        ),
+    ),
+    "entries kept back": (
+        "entries-missing: ",
+        lambda world: grown(world, (more(world).envelope,)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_what_an_issuer_hides_is_found_with_and_without_his_bundle(
+    honest: World, name: str
+) -> None:
+    words, attack = ATTACKS[name]
+    attacked = attack(honest)
+    policy = honest.policy
+    issuers = (*policy.issuers, replace(policy.issuers[0], key=ROTATED.public_key))
+    known = policy.keys()
+    if ROTATED.public_key not in known:
+        policy = replace(policy, issuers=issuers)
+    assert finding(with_bundle(attacked, policy), "log", words)
+    assert finding(without_bundle(attacked, policy), "log", words)
+
+
+def test_a_bundle_of_another_history_than_the_ledger_is_a_fork(honest: World, plain: World) -> None:
+    """The ledger that was read holds other headers from number 2 on."""
+    scan = scanned(plain)
+    members = {p: d for p, d in honest.members.items() if not p.startswith("checkpoints/")}
+    verdict = audit(honest.seal(members), honest.policy, VERIFIERS, honest.now, scan)
+    assert finding(verdict, "log", "two blocks for one height")
+
+
+def test_another_place_than_the_logs_says_nothing(honest: World) -> None:
+    other = replace(scanned(honest), namespace=bytes(19) + b"elsewhere1")
+    trusted = replace(honest.policy, monitors=())
+    verdict = audit(honest.seal(), trusted, VERIFIERS, honest.now, other)
+    assert finding(verdict, "log", "another ledger, chain or namespace", Outcome.UNKNOWN)
+
+
+def test_heights_that_were_not_read_say_nothing(honest: World) -> None:
+    scan = scanned(honest)
+    trusted = replace(honest.policy, monitors=())
+    for part in (replace(scan, first=honest.heights[0] + 1), replace(scan, last=honest.heights[0])):
+        verdict = audit(honest.seal(), trusted, VERIFIERS, honest.now, part)
+        assert finding(verdict, "log", "which is not read", Outcome.UNKNOWN)
+
+
+# reading
+
+
+def test_a_policy_without_an_anchor_or_a_key_reads_nothing(honest: World) -> None:
+    with pytest.raises(UnavailableError, match="no anchor for memory chain"):
+        scanned(honest, replace(honest.policy, anchors=()))
+    none = tuple(replace(issuer, good=()) for issuer in honest.policy.issuers)
+    with pytest.raises(UnavailableError, match="no key good for chain"):
+        scanned(honest, replace(honest.policy, issuers=none))
+    with pytest.raises(UnavailableError, match="the ledger's head is"):
+        scanned(honest, first=10_000)
+
+
+@pytest.mark.parametrize("first", [1, 8])
+def test_a_ledger_that_contradicts_the_anchor_is_refused(honest: World, first: int) -> None:
+    """Within what is read, and below it."""
+    anchors = (replace(honest.policy.anchors[0], height=4, hash=OTHER),)
+    with pytest.raises(VerificationError, match="not the policy's anchor"):
+        scanned(honest, replace(honest.policy, anchors=anchors), first=first)
+
+
+def test_strangers_are_passed_over(honest: World) -> None:
+    foreign = log.open_log(replace(honest["genesis"], key=STRANGER.public_key), STRANGER)
+    first = honest.batches[0].envelope
+    flooded = grown(honest, (b"noise", foreign.envelope), (first, b"again"))
+    assert scanned(flooded).history == scanned(honest).history
