@@ -1,4 +1,4 @@
-.PHONY: demo test check fix cover slow test-oracle bench dev lock clean
+.PHONY: demo test check fix cover slow test-oracle test-celestia bench dev lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -29,6 +29,12 @@ slow: .venv/ready
 
 test-oracle: .venv/ready
 	$(BIN)/pytest -m oracle
+
+# A real chain and a real node, built with Go (6 minutes the first time); where that cannot be, the
+# reason is said and the tests are skipped.
+test-celestia: .venv/ready
+	$(BIN)/python -m tests.devnet.building
+	$(BIN)/pytest -m devnet
 
 bench: .venv/ready .venv/peers/ready
 	$(BIN)/python -m benchmarks.poseidon

@@ -6,6 +6,7 @@ from itertools import count
 
 import pytest
 
+from storage.celestia.client import calls
 from storage.celestia.client.client import AsyncNode, Node
 from tests.devnet.building import Binaries, NotHereError, found
 from tests.devnet.nodes import Bridge, Chain, Role, Shape
@@ -28,6 +29,11 @@ class Devnet:
     def asynchronous(self, role: Role | None = "write") -> AsyncNode:
         """Return the project's client for many calls at once."""
         return AsyncNode(self.bridge.url, self.bridge.token(role) if role else None)
+
+    def catch_up(self) -> None:
+        """Return once the bridge has what the chain has: after a restart it is behind."""
+        with self.node("read") as node:
+            node.ask(calls.header_wait_for_height(self.chain.height()))
 
 
 @pytest.fixture(scope="session")

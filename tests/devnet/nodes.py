@@ -62,9 +62,9 @@ class Chain:
         self._stores = [_Store.make(folder / f"bridge{n}", binaries) for n in range(bridges)]
         home = folder / "chain"
         home.mkdir(parents=True)
-        names = ["-home", str(home), "-chain", NETWORK]
+        names = ("-home", str(home), "-chain", NETWORK)
         accounts = [store.account for store in self._stores]
-        command = [binaries.chain, *names, *shape.flags(), *accounts]
+        command: list[str | Path] = [binaries.chain, *names, *shape.flags(), *accounts]
         self._process = Process(command, folder / "chain.log")
         ready = home / "ready.json"
         try:
@@ -179,11 +179,18 @@ class Bridge:
         self._process.stop()
 
     def forget(self, tail: int) -> None:
-        """Make the next start begin at height `tail` and delete all below, as pruning does later.
+        """Start a stopped node anew, and return once it deleted all below `tail`.
 
-        Time alone prunes after 7 days and an hour, and no setting makes that shorter.
+        Time alone prunes after 7 days and an hour, and no setting makes that shorter; a new start
+        of its headers prunes the same way.
         """
         self._store.set("SyncFromHeight", str(tail))
+        self.restart()
+        self._process.wait_until(f"tail {tail}", lambda: self._tail() == tail)
+
+    def _tail(self) -> int:
+        header = raw.ask(self.url, "header.Tail", token=self.token("read"))
+        return int(header["header"]["height"])
 
     def restart(self, *, wait: bool = True) -> None:
         """Start it again over the same store, at the same port."""
