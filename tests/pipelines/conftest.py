@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.flow.working import IndexRequest
-from pipelines.flow.workspace import Workspace
+from pipelines.flow.workspace import COMPILED, Workspace
 from pipelines.watching import Watched, watch
 from storage.home import Home
 
@@ -30,10 +30,15 @@ def _same_environment() -> Iterator[None]:
 
 @pytest.fixture
 def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """A new home; the variables that it sets are gone with the test."""
+    """A new home; the variables that it sets are gone with the test.
+
+    A place for compiled code that was chosen before stays, as `use` has it: else each process that
+    a test starts would compile everything anew.
+    """
     home = Home.create(tmp_path / ".rootline")
+    chosen = os.environ.get(COMPILED)
     for name, value in home.environment().items():
-        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name, chosen if name == COMPILED and chosen else value)
     return Workspace.create(home.path)
 
 

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
+from pipelines.flow.workspace import COMPILED
 from storage.home import Home
 
 TABLE = "id,name\n1,Ann\n2,Bob\n3,Cy\n"
@@ -54,8 +55,11 @@ class Program:
 
 
 def clean(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Program:
-    """Return the program in a folder, with none of the variables that it reads or sets."""
-    for name in (*Home(folder).environment(), "ROOTLINE_PASSPHRASE"):
+    """Return the program in a folder, with none of the variables that it reads or sets.
+
+    But for a place for compiled code, or each process that a test starts would compile anew.
+    """
+    for name in {*Home(folder).environment(), "ROOTLINE_PASSPHRASE"} - {COMPILED}:
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "200")
