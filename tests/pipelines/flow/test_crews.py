@@ -1,7 +1,7 @@
 """Threads, processes and a Ray cluster make the same commitment, also when a machine dies."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,14 +39,18 @@ INDEXES = (IndexRequest("exact/1"), IndexRequest("text-nfkc-casefold/1", "name")
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Parquet files with several ranges, natural cuts, constant records and an empty one."""
-    found = tmp_path / "data"
+    return written(tmp_path / "data", (30_000, 5, 0, 9_000), 40_000)
+
+
+def written(found: Path, counts: Sequence[int], alike: int) -> Path:
+    """Return a folder of one file for each count, and one of records that are all alike."""
     found.mkdir()
-    for number, count in enumerate((30_000, 5, 0, 9_000)):
+    for number, count in enumerate(counts):
         ids = [number * 10**6 + at for at in range(count)]
         names = [None if at % 7 == 0 else f"Name {at % 50}" for at in range(count)]
         table = pa.table({"id": pa.array(ids, pa.int64()), "name": pa.array(names, pa.string())})
         pq.write_table(table, found / f"part-{number}.parquet", row_group_size=4000)
-    same = pa.table({"id": [7] * 40_000, "name": ["same"] * 40_000})
+    same = pa.table({"id": [7] * alike, "name": ["same"] * alike})
     pq.write_table(same, found / "part-9.parquet")
     return found
 
@@ -68,9 +72,18 @@ def essence(made: DatasetCommitment) -> object:
     return made.root, made.chunks, made.records, made.indexes
 
 
+@pytest.mark.parametrize(
+    ("counts", "alike"),
+    [
+        ((15_000, 5, 0, 8_000), 17_000),
+        pytest.param((30_000, 5, 0, 9_000), 40_000, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.usefixtures("small_ranges")
-def test_processes_make_what_threads_make(space: Workspace, folder: Path) -> None:
-    reopen = partial(open_dataset, folder)
+def test_processes_make_what_threads_make(
+    space: Workspace, tmp_path: Path, counts: Sequence[int], alike: int
+) -> None:
+    reopen = partial(open_dataset, written(tmp_path / "data", counts, alike))
     threads = committed(space, reopen, Crew("threads"))
     assert essence(committed(space, reopen, Crew("processes", count=2))) == essence(threads)
 
