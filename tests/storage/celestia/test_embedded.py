@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import count
@@ -346,3 +346,60 @@ def test_a_receipt_from_a_tampered_ledger_does_not_verify(
     VERIFIER.verify_inclusion(Receipt.parse(honest.encoded), block)
     with pytest.raises(ProvenanceError):
         VERIFIER.verify_inclusion(forged, block)
+
+
+def many(path: Path, first: int, last: int) -> None:
+    """Put blocks of one blob into the file without making them; their headers say nothing."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("CREATE TEMP TABLE number (i INTEGER)")
+        database.execute("BEGIN")
+        database.executemany(
+            "INSERT INTO number VALUES (?)", [(i,) for i in range(first, last + 1)]
+        )
+        database.execute("INSERT INTO block SELECT i, x'00' FROM number")
+        database.execute(
+            "INSERT INTO blob SELECT i, 0, ?, randomblob(32), 0, x'', x'00' FROM number", (SPACE,)
+        )
+        database.execute("COMMIT")
+
+
+def steps(ledger: EmbeddedLedger, work: Callable[[], object]) -> int:
+    """How many instructions of its machine SQLite takes for `work`, to the hundred."""
+    taken = 0
+
+    def count() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    with ledger.kept_open():
+        with ledger._file.reading() as database:
+            database.set_progress_handler(count, 100)
+        work()
+    return taken
+
+
+def test_a_hundred_thousand_blobs_cost_the_database_no_more_than_ten(path: Path) -> None:
+    ledger = open_ledger(path)
+    for n in range(10):
+        ledger.submit([blob(n)])
+    works: dict[str, Callable[[], object]] = {
+        "submit": lambda: [ledger.submit([blob(100 + ledger.head())]) for _ in range(50)],
+        "again": lambda: [ledger.submit([blob(3)]) for _ in range(50)],
+        "head": lambda: [ledger.head() for _ in range(50)],
+        "blobs": lambda: [ledger.blobs(3, SPACE) for _ in range(50)],
+        "header": lambda: [ledger.header(3) for _ in range(50)],
+        "hash": lambda: [ledger.height_named("00" * 32) for _ in range(50)],
+        "find": lambda: [ledger.find([blob(3)], 1) for _ in range(50)],
+    }
+    few = {name: steps(ledger, work) for name, work in works.items()}
+    tip = ExtendedHeader.from_json(ledger.header(ledger.head()))
+    many(path, tip.header.height + 1, 100_001)
+    moved = replace(tip, header=replace(tip.header, height=100_001))
+    head = make_block(moved, tip.availability, CHAIN, 10**18, Key())
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        data = canonical.encode(head.to_json())
+        database.execute("INSERT INTO block VALUES (?, ?)", (100_002, data))
+    assert ledger.head() == 100_002
+    for name, work in works.items():
+        assert steps(ledger, work) <= 1.5 * few[name] + 5, name
