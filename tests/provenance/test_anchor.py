@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provenance.anchor import DRIFT, Anchor, Blocks, believe
+from provenance.anchor import DRIFT, Anchor, Blocks, Step, believe
 from provenance.errors import UnavailableError, VerificationError
 from provenance.field import Digest
 from provenance.receipt import Block
@@ -236,6 +236,14 @@ def test_a_key_that_stands_twice_in_a_set_counts_once() -> None:
     twice = replace(crewed(FOUR), power=((b"a", 1), (b"a", 1), (b"b", 1), (b"c", 1)))
     low, high = at_height(5, twice), at_height(9, crewed({"x": 1}, signers="a"))
     assert 9 not in believe([], [low, high], [at(5)], NOW, TRUSTING).believed
+
+
+def test_a_block_leads_neither_down_nor_to_another_chain() -> None:
+    low, high = at_height(5, crewed(FOUR)), at_height(9, crewed(FOUR))
+    assert Step(low).leads_to(high)
+    assert not Step(low).leads_to(replace(high, chain="embedded-2"))
+    assert not Step(high).leads_to(low)
+    assert not Step(high).leads_to(high)
 
 
 def test_only_a_signed_block_can_be_left_by_a_jump() -> None:
