@@ -7,6 +7,7 @@ A caller that goes away changes nothing: what was taken is written.
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import accumulate
 from threading import Lock
 from typing import Final
 
@@ -16,6 +17,8 @@ from storage.celestia.share import Blob
 
 MOST_WAITING_BYTES: Final = 64 * 2**20
 MOST_AT_ONCE: Final = 64
+MOST_BYTES_AT_ONCE: Final = 2**20
+"""Bytes from which on a transaction takes no further submission, so that small ones do not wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,9 @@ class Poster:
 
     def _take(self) -> list[Waiting]:
         with self._lock:
-            entries, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+            total = accumulate(entry.size for entry in self._waiting[: MOST_AT_ONCE - 1])
+            count = 1 + sum(size < MOST_BYTES_AT_ONCE for size in total)
+            entries, self._waiting = self._waiting[:count], self._waiting[count:]
             self._is_writing = bool(entries)
         return entries
 

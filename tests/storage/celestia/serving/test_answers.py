@@ -4,6 +4,12 @@ import json
 from collections import defaultdict
 from typing import Any
 
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from provenance.errors import VerificationError
+from provenance.field import Digest
 from storage.celestia.answers import normalise_header, normalise_proof
 from storage.celestia.commitment_proof import CommitmentProof, verify_commitment_proof
 from storage.celestia.extended import ExtendedHeader
@@ -15,6 +21,7 @@ ABSENT = bytes(19) + b"rootline02"
 ABOVE, BELOW = bytes(19) + b"zzz".ljust(10, b"\0"), bytes(19) + b"aaa".ljust(10, b"\0")
 FIRST, SECOND, THIRD = Blob(SPACE, b"a" * 3000), Blob(SPACE, b"b" * 9000), Blob(OTHER, b"c" * 100)
 BLOBS = (FIRST, SECOND, THIRD)
+SIZES = st.sampled_from([1, 150, 160, 161, 320, 700, 3000])
 TRAILING = "trailing"
 SAME = [each for each in RECORDED["bodies"] if each["name"] != TRAILING]
 COMMON: dict[str, tuple[Any, ...]] = {
@@ -196,3 +203,42 @@ def test_included_compares_the_proof_that_it_is_given(ask: Caller) -> None:
     assert ask("blob.Included", *name, proof, spelt(THIRD)["commitment"]) is False
     assert ask.fails("blob.Included", *name, proof[:1], digest) == "blob: invalid proof"
     assert ask.fails("blob.Included", *name, [{"start": "x"}], digest) == "blob: invalid proof"
+
+
+SPACES = (SPACE, ABSENT, OTHER)
+ANY = st.lists(
+    st.builds(
+        Blob,
+        st.sampled_from(SPACES),
+        st.builds(lambda seed, size: seed * size, st.binary(min_size=1, max_size=3), SIZES),
+    ),
+    min_size=1,
+    max_size=6,
+    unique=True,
+)
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(ANY)
+def test_whatever_was_submitted_is_proved(ask: Caller, blobs: list[Blob]) -> None:
+    height = ask.submit(*blobs)
+    header = ExtendedHeader.from_json(normalise_header(ask("header.GetByHeight", height)))
+    header.verify()
+    others = {each for namespace in SPACES for each in _shown(ask, height, namespace, header)}
+    assert others >= set(blobs)
+    for blob in blobs:
+        name = (height, text(blob.namespace), spelt(blob)["commitment"])
+        proof = CommitmentProof.from_json(normalise_proof(ask("blob.GetCommitmentProof", *name)))
+        verify_commitment_proof(proof, blob, header.header.data_root)
+        with pytest.raises(VerificationError):
+            verify_commitment_proof(proof, blob, Digest(bytes(32)))
+        assert ask("blob.Included", *name[:2], ask("blob.GetProof", *name), name[2]) is True
+
+
+def _shown(ask: Caller, height: int, namespace: bytes, header: ExtendedHeader) -> set[Blob]:
+    if is_absent(namespace, header.availability):
+        return set()
+    data = NamespaceData.from_json(ask("share.GetNamespaceData", height, text(namespace)))
+    return {each.blob for each in verify_namespace(data, namespace, header.availability)}

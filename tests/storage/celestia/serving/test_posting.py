@@ -61,6 +61,15 @@ def test_what_waits_is_written_at_once_each_in_its_own_block(gate: Gate) -> None
     gate.ledger.verify_history()
 
 
+def test_large_submissions_do_not_hold_up_many_small_ones(gate: Gate) -> None:
+    poster, told = held(gate, 0)
+    more = [poster.submit([blob(n, size)]) for n, size in enumerate((9, 2**19, 2**19, 9, 9), 1)]
+    gate.opened.set()
+    assert [each.result(10) for each in (*told, *more)] == list(range(2, 8))
+    assert gate.asked == [1, 3, 2]
+    poster.close()
+
+
 def test_everybody_hears_of_a_failure_and_the_next_go_on(gate: Gate) -> None:
     gate.error = UnavailableError("the disk is full")
     poster, told = held(gate, 3)
