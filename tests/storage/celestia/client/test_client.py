@@ -166,7 +166,7 @@ class Endless(httpx.AsyncByteStream):
 
     def __init__(self, chunk: bytes) -> None:
         self.chunk, self.taken, self.closed = chunk, 0, False
-        self.begun = threading.Event()
+        self.begun, self.ended = threading.Event(), threading.Event()
 
     @override
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -179,6 +179,7 @@ class Endless(httpx.AsyncByteStream):
     @override
     async def aclose(self) -> None:
         self.closed = True
+        self.ended.set()
 
 
 def test_an_answer_is_bounded_while_it_streams() -> None:
@@ -319,7 +320,7 @@ def test_an_interrupted_wait_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> N
             patch.setattr(client._portal, "start_task_soon", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 client.ask(READY)
-    assert body.closed
+        assert body.ended.wait(READY.seconds / 2), "the call went on to its deadline"
 
 
 def _interrupt() -> None:
