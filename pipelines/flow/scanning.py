@@ -11,6 +11,7 @@ a header's bytes again, so what counts is the first posting of it that has its e
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol, runtime_checkable
@@ -39,6 +40,10 @@ class OwnFile(Protocol):
         """Return the blobs of one block in every namespace, in the order of their submission."""
         ...
 
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Keep the file open while the block runs, for whoever calls often."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -65,15 +70,16 @@ def pages(
         EquivocationError: A block does not follow the one that was read before it.
         VerificationError: What the ledger gave is not proved by the block, or is another's.
     """
-    for height in range(first, last + 1):
-        page = _page(ledger, namespaces, height)
-        if below is not None and page.block.previous != below:
-            raise EquivocationError(
-                f"block {height} of {ledger.chain} follows another block than the one that was "
-                f"read before it, {below.hex()[:16]}…: the ledger's history was rewritten"
-            )
-        below = page.block.hash
-        yield page
+    with ledger.kept_open() if isinstance(ledger, OwnFile) else nullcontext():
+        for height in range(first, last + 1):
+            page = _page(ledger, namespaces, height)
+            if below is not None and page.block.previous != below:
+                raise EquivocationError(
+                    f"block {height} of {ledger.chain} follows another block than the one that "
+                    f"was read before it, {below.hex()[:16]}…: the ledger's history was rewritten"
+                )
+            below = page.block.hash
+            yield page
 
 
 def block_at(ledger: Ledger, height: int) -> Block:
