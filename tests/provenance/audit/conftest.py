@@ -1,11 +1,13 @@
 """Worlds are many and mostly alike: hash a state and read a document only once in a session."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import pytest
 
-from provenance import canonical
+from provenance import attestation, canonical, history
+from provenance.attestation import Attestation
+from provenance.audit import datasets, memberships
 from provenance.canonical import Json
 from provenance.envelope import PublicKey
 from provenance.poseidon import hashes, many, normalised, plain
@@ -14,6 +16,7 @@ from tests.provenance.world import UNFINISHED, World, build
 _permutations = lru_cache(maxsize=2**17)(lambda state: tuple(normalised.permute(state)))
 _documents = lru_cache(maxsize=2**12)(canonical.decode)
 _signatures = lru_cache(maxsize=2**12)(PublicKey.verify)
+_attested = lru_cache(maxsize=2**10)(attestation.verify)
 
 
 def _permute(state: Sequence[int]) -> list[int]:
@@ -22,6 +25,10 @@ def _permute(state: Sequence[int]) -> list[int]:
 
 def _decode(data: bytes, *, limit: int = canonical.MAX_BYTES) -> dict[str, Json]:
     return dict(_documents(data, limit=limit))  # readers copy what they take apart
+
+
+def _attestation(data: bytes, trusted: Iterable[PublicKey]) -> Attestation:
+    return _attested(data, tuple(trusted))  # an error is raised anew each time
 
 
 def _verify(key: PublicKey, message: bytes, signature: bytes) -> None:
@@ -36,6 +43,8 @@ def _remembered() -> Iterator[None]:
         patch.setattr(many, "fastest", lambda: plain)  # no compiling for a few hundred hashes
         patch.setattr(canonical, "decode", _decode)
         patch.setattr(PublicKey, "verify", _verify)
+        for module in (datasets, history, memberships):
+            patch.setattr(module, "verify", _attestation)
         yield
 
 
