@@ -59,6 +59,7 @@ class Chain:
         """Start the chain, with coins for the accounts of `bridges` nodes, and wait for block 1."""
         self.binaries = binaries
         self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         self._stores = [_Store.make(folder / f"bridge{n}", binaries) for n in range(bridges)]
         home = folder / "chain"
         home.mkdir(parents=True)

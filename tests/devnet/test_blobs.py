@@ -82,7 +82,7 @@ def test_several_namespaces_in_one_call(node: Node, namespace: bytes) -> None:
 
 
 def test_share_version_1_names_its_signer(devnet: Devnet, node: Node, namespace: bytes) -> None:
-    signer = _bytes_of_address(devnet.bridge.account)
+    signer = bytes_of_address(devnet.bridge.account)
     blob = Blob(namespace, b"signed by an account", 1, signer)
     holds(node, node.ask(calls.blob_submit((blob,), TxOptions())), (blob,))
 
@@ -188,7 +188,7 @@ def test_one_account_through_two_nodes(devnet: Devnet, namespace: bytes) -> None
     assert sorted(b.data for b in found) == sorted(b.data for b in blobs)
 
 
-def _bytes_of_address(account: str) -> bytes:
+def bytes_of_address(account: str) -> bytes:
     """Return the 20 bytes of a bech32 address (BIP 173), its checksum taken on trust."""
     values = ["qpzry9x8gf2tvdw0s3jn54khce6mua7l".index(c) for c in account.split("1", 1)[1][:-6]]
     number = functools.reduce(lambda sum_, value: sum_ << 5 | value, values, 0)
