@@ -23,7 +23,8 @@ from storage.celestia.square import Square, lay_out
 
 _MOST_SHARES: Final = 2 * erasure.MAX_EXTENDED**2
 """Shares of all squares that are kept: two of the largest, 16 MiB."""
-_MOST_HEADERS: Final = 64
+_MOST_KEPT: Final = 64
+"""Headers that are kept, and blocks, however small they are."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,8 @@ class Held:
     @cached_property
     def places(self) -> dict[tuple[bytes, bytes], int]:
         """Where each blob stands among `blobs`, by namespace and share commitment."""
-        return {
-            (b.namespace, share_commitment(b)): i for i, b in reversed([*enumerate(self.blobs)])
-        }
+        names = zip((blob.namespace for blob in self.blobs), self.commitments, strict=True)
+        return {name: place for place, name in enumerate(names)}
 
     @property
     def square(self) -> Shares:
@@ -101,7 +101,7 @@ class Blocks:
         with self._lock:
             self._headers[height] = kept
             self._headers.move_to_end(height)
-            if len(self._headers) > _MOST_HEADERS:
+            if len(self._headers) > _MOST_KEPT:
                 self._headers.popitem(last=False)
         return kept
 
@@ -110,5 +110,5 @@ class Blocks:
             self._kept[height] = held
             self._kept.move_to_end(height)
             shares = sum(len(each.laid.shares) for each in self._kept.values())
-            while shares > _MOST_SHARES:
+            while shares > _MOST_SHARES or len(self._kept) > _MOST_KEPT:
                 shares -= len(self._kept.popitem(last=False)[1].laid.shares)
