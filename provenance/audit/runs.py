@@ -127,7 +127,7 @@ def _report_steps(
         reason,
         rests_on=(
             f"block {block.height}, proposed by {block.proposer.hex()}, as the source of the draw",
-            *_operator(log),
+            *_rests(log, item),
         ),
         notes=(
             f"rules {item.start.sampler}, {item.start.optimiser}, {item.start.initial}",
@@ -158,12 +158,15 @@ def _trusts_order(case: Case, log: Published) -> bool:
 def _check_operator(case: Case, log: Published) -> None:
     if not _trusts_order(case, log):
         raise UnavailableError(
-            "the ledger is self-hosted and the policy does not trust its operator for order"
+            "the ledger is self-hosted and the policy does not trust its operator for order: "
+            f"{log.operator}"
         )
 
 
-def _operator(log: Published) -> tuple[str, ...]:
-    return (f"{log.operator}, whom the policy trusts",) if log.is_self_hosted else ()
+def _rests(log: Published, item: Registered) -> tuple[str, ...]:
+    """Return what the order of blocks rests on."""
+    who, anchor = log.rests(item.run_at.block)
+    return (f"{who}, whom the policy trusts" if log.is_self_hosted else who, anchor)
 
 
 def _check_order(
@@ -203,7 +206,7 @@ def _check_order(
         name,
         Level.L2 if result else Level.L1,
         heights if result else f"{heights}; no steps were replayed under the seed",
-        rests_on=(f"the seed's block was proposed by {proposer}", *_operator(log)),
+        rests_on=(f"the seed's block was proposed by {proposer}", *_rests(log, item)),
         notes=(
             f"seed's block gives {rfc3339(log.blocks.at(item.start.seed_height).time)}",
             *_abandoned(log, item),

@@ -417,7 +417,7 @@ def histories(draw: st.DrawFn) -> list[Block]:
     return chain
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 @given(histories(), st.data())
 def test_what_is_believed_is_what_a_slow_reference_believes(
     chain: list[Block], data: st.DataObject

@@ -515,13 +515,18 @@ def test_a_public_ledger_needs_no_trusted_operator(public: World) -> None:
     assert not any("operator" in rest for rest in rests)
     assert any("less than a third of the voting power of mocha-4" in rest for rest in rests)
     assert any("2 validators" in rest for rest in rests)
+    [order] = [f for f in verdict.findings if f.claim == "order"]
+    assert any("less than a third" in rest for rest in order.rests_on)
     assert any(rest.endswith("(block 10 of mocha-4)") for rest in rests)
 
 
 def test_a_public_chain_that_one_validator_can_write_alone_is_self_hosted() -> None:
     world = build(ledger=PublicLedger("mocha-4", Crew.of(a=201, b=100)))
     verdict = world.audit(replace(world.policy, operators=()))
-    assert finding(verdict, "order", "the ledger is self-hosted", Outcome.UNKNOWN)
+    words = (
+        "the ledger is self-hosted and the policy does not trust its operator for order: whoever"
+    )
+    assert finding(verdict, "order", words, Outcome.UNKNOWN)
     trusting = world.audit(replace(world.policy, operators=("mocha-4",)))
     assert trusting.outcome is Outcome.HOLDS, bad(trusting)
     rests = {rest for f in trusting.findings for rest in f.rests_on}
