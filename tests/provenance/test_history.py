@@ -10,7 +10,7 @@ from provenance import log
 from provenance.attestation import Commitment, attest
 from provenance.canonical import digest
 from provenance.field import Digest
-from provenance.history import History, Sighting, examine
+from provenance.history import Chronicle, History, Sighting, examine
 from provenance.log import Batch, Genesis
 from provenance.training import Run, RunStart
 from tests.provenance.documents import DATASET, ISSUER, RUN, START, STRANGER
@@ -192,3 +192,53 @@ def test_runs_without_their_start_are_found() -> None:
         ("two-runs", subject),
         ("run-without-start", subject),
     ]
+
+
+def test_a_digest_is_opened_by_the_envelope_itself_before_or_after() -> None:
+    closed, full = log.digest_entry(sealed(V1)), log.full_entry(sealed(V1))
+    for first, second in ((closed, full), (full, closed)):
+        history = told(*chain(([first], None), ([second], None)))
+        assert history.is_open
+        assert kinds(history) == []
+
+
+def test_one_sighting_at_a_time_tells_the_same_as_all_at_once() -> None:
+    """The monitor's way and the auditor's way."""
+    other = log.append(HONEST[1].header, [], sealed(ENDED), ISSUER)
+    posts = [seen(batch, 2 + n) for n, batch in enumerate((*HONEST, other))]
+    step = Chronicle(KEYS, {})
+    for sighting in posts:
+        step.add(sighting)
+    assert step.history() == examine(posts, KEYS, {})
+
+
+def test_entries_that_come_later_count_where_they_stand() -> None:
+    step = Chronicle(KEYS, {})
+    for sighting in (seen(HONEST[0], 2), seen(HONEST[1], 3, entries=False)):
+        step.add(sighting)
+    assert [p.kind for p in step.whole().problems] == ["entries-missing"]
+    step.add(seen(HONEST[1], 4))
+    step.add(seen(HONEST[1], 9))
+    history = step.whole()
+    assert (history.problems, history.headers[1].height) == ((), 4)
+    assert len(history.attestations) == 2
+    assert step.examination.head == (1, HONEST[1].header.digest)
+
+
+def test_a_run_before_its_start_waits_for_it() -> None:
+    step = Chronicle(KEYS, {})
+    batches = chain(([], sealed(ENDED)), ([], sealed(BEGUN)))
+    for batch in batches[:2]:
+        step.add(seen(batch, 2))
+    assert [p.kind for p in step.whole().problems] == ["run-without-start"]
+    step.add(seen(batches[2], 3))
+    assert step.whole().problems == ()
+
+
+def test_of_many_headers_after_a_gap_the_first_is_told() -> None:
+    history = told(HONEST[0], HONEST[2], HONEST[3])
+    assert kinds(history) == ["gap"]
+    step = Chronicle(KEYS, {})
+    for batch in (HONEST[0], HONEST[3], HONEST[2]):
+        step.add(seen(batch, 2))
+    assert [p.words for p in step.history().problems] == ["the headers 1 to 2 are missing"]

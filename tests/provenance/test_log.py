@@ -136,3 +136,11 @@ def test_a_statement_that_is_not_strict_base64_is_refused(text: str) -> None:
     told = header.payload.replace(base64.b64encode(b"a"), text.encode().replace(b"\n", b"\\n"))
     with pytest.raises(MalformedError):
         Header.parse(told)
+
+
+def test_the_key_that_an_envelope_names_is_read_without_decoding_it() -> None:
+    data = log.open_log(GENESIS, ISSUER).envelope
+    assert log.key_named(data) == ISSUER.public_key.key_id
+    assert log.key_named(b"\xff" * 100 + data) == ISSUER.public_key.key_id  # a hint, no more
+    for other in (b"", data[:-1], data + b"\n", data.replace(b"header.v1", b"header.v2")):
+        assert log.key_named(other) is None
