@@ -253,6 +253,12 @@ def test_a_fork_below_the_anchor_is_refused(tmp_path: Path) -> None:
         light.at(10)
 
 
+def test_times_that_do_not_rise_are_refused_downwards_too(tmp_path: Path) -> None:
+    still = LONG.fork(5).extend(1, CREW, change=lambda h: replace(h, time=LONG.at(5).header.time))
+    with pytest.raises(VerificationError, match="block 6 is not later than block 5"):
+        client(tmp_path, Node(still), 6).at(4)
+
+
 def test_a_stale_head_is_said_to_be_stale(tmp_path: Path) -> None:
     node = Node(LONG)
     light = client(tmp_path, node)
@@ -323,6 +329,19 @@ def test_two_heads_of_one_height_stop_everything_from_there_on(tmp_path: Path) -
     kept = store_in(tmp_path).disputed("many-1")
     assert {each.header.hash for _, each in kept} == {c.at(10).header.hash for c in (LONG, other)}
     halted(tmp_path, 10, LONG.now)
+
+
+def test_another_head_counts_by_its_own_validators_or_by_those_below(tmp_path: Path) -> None:
+    node = Node(LONG.fork(10))
+    node.newest = branch(9, 1).at(10)
+    with pytest.raises(EquivocationError):  # nothing below the anchor is verified: the same set
+        client(tmp_path, node, 10).head()
+    (tmp_path / "other").mkdir()
+    node.newest = None
+    client(tmp_path / "other", node, 3).head()
+    node.newest = forged(LONG.at(10), Crew.of("a", "b", "w"))
+    with pytest.raises(EquivocationError):  # another set, for which half of those below vouch
+        client(tmp_path / "other", node, 3).head()
 
 
 def test_a_next_block_upon_another_history_stops_everything(tmp_path: Path) -> None:
