@@ -127,8 +127,6 @@ def verify_row_proofs(
     check_namespace(namespace)
     if not 0 <= first_row < first_row + len(proofs) <= availability.size:
         raise MalformedError("row proofs: no rows, or rows outside the original square")
-    if any(proof.leaf for proof in proofs):
-        raise MalformedError("row proofs: one proves an absence, not an inclusion")
     if sum(proof.end - proof.start for proof in proofs) != len(shares):
         raise MalformedError("row proofs: more shares or fewer than they cover")
     taken = 0

@@ -69,6 +69,7 @@ IMPOSSIBLE: dict[str, tuple[bytes, ...]] = {
     "a continuation that never began": (more(0), *split(MINE)),
     "a blob cut short": split(MINE)[:-1],
     "a blob with a share too many": (*split(MINE), more(0)),
+    "a full share and an empty one": (head(0, 478, b"x" * 478), more(0)),
     "a blob cut short by another": (*split(MINE)[:-1], *split(MINE)),
     "padding that is continued": (padding(OURS), more(0)),
     "padding that hides something": (head(0, 0, b"x"),),

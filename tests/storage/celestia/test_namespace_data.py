@@ -260,6 +260,64 @@ def test_of_all_leaves_only_the_first_beyond_proves_an_absence(
             verify_namespace(forged, space, ROOTS)
 
 
+ALONE = (
+    Blob(SPACES[0], b"before"),
+    *(Blob(OURS, bytes([n])) for n in b"abc"),
+    Blob(SPACES[4], b"after" * 100),
+)
+
+
+@pytest.mark.parametrize(("start", "end"), [(2, 4), (1, 3), (2, 3)])
+def test_whole_blobs_left_out_within_a_row_are_missed(start: int, end: int) -> None:
+    """What is left stands whole; only the subtree beside it tells."""
+    laid = lay_out(ALONE)
+    roots = availability(laid)
+    assert len(verify_namespace(proved(laid, (0, 1, 4, False)), OURS, roots)) == 3
+    with pytest.raises(VerificationError, match="outside the range"):
+        verify_namespace(proved(laid, (0, start, end, False)), OURS, roots)
+
+
+def test_a_single_share_does_not_prove_its_own_absence() -> None:
+    laid = lay_out((ALONE[0], ALONE[1], ALONE[-1]))
+    roots = availability(laid)
+    assert len(verify_namespace(proved(laid, (0, 1, 2, False)), OURS, roots)) == 1
+    with pytest.raises(VerificationError, match="not beyond"):
+        verify_namespace(proved(laid, (0, 1, 2, True)), OURS, roots)
+
+
+def crafted(*leaves: Node) -> DataAvailabilityHeader:
+    """Return the header of an operator who hashes what he likes into the only original row."""
+    rows = (nmt.root(leaves), *ROOTS.rows[len(ROOTS.rows) - len(leaves) + 1 :])
+    return DataAvailabilityHeader(rows, rows)
+
+
+def test_a_users_share_among_the_parity_is_refused() -> None:
+    share = split(ALONE[1])[0]
+    leaves = [nmt.leaf(SPACES[0], split(ALONE[0])[0]), nmt.leaf(OURS, share)]
+    data = NamespaceData((NamespaceRow((share,), NamespaceProof(1, 2, (leaves[0],))),))
+    with pytest.raises(VerificationError, match="outside the original square"):
+        verify_namespace(data, OURS, crafted(*leaves))
+
+
+def test_a_share_under_another_namespace_than_its_own_is_refused() -> None:
+    share = split(Blob(SPACES[1], b"theirs"))[0]
+    leaves = [nmt.leaf(OURS, share), nmt.leaf(PARITY, share)]
+    data = NamespaceData((NamespaceRow((share,), NamespaceProof(0, 1, (leaves[1],))),))
+    with pytest.raises(VerificationError, match="another namespace"):
+        verify_namespace(data, OURS, crafted(*leaves))
+
+
+def test_an_absence_is_proved_by_one_leaf() -> None:
+    with pytest.raises(MalformedError, match="not one leaf"):
+        NamespaceProof(1, 3, (), BEYOND)
+
+
+def test_row_proofs_of_parity_rows_are_refused() -> None:
+    swapped = replace(ROOTS, rows=(*ROOTS.rows[SIZE:], *ROOTS.rows[:SIZE]))
+    with pytest.raises(MalformedError, match="outside the original square"):
+        verify_row_proofs(TWO, OURS, PART, SIZE + AT, swapped)
+
+
 def test_another_blocks_data_is_refused() -> None:
     other = lay_out([replace(blob, data=blob.data[::-1]) for blob in BLOBS])
     forged = prove_namespace(other, OURS)
