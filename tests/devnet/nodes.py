@@ -128,8 +128,8 @@ class Bridge:
         *,
         authentication: bool = True,
         archival: bool = True,
-        environment: dict[str, str] | None = None,
-        flags: tuple[str, ...] = (),
+        certificate: tuple[Path, Path] | None = None,
+        limits: tuple[int, int] | None = None,
     ) -> None:
         """Start the node and wait until it has a block.
 
@@ -138,26 +138,29 @@ class Bridge:
             store: Its folder.
             authentication: Whether it asks for tokens.
             archival: Whether it keeps old blocks.
-            environment: Variables of its process.
-            flags: Further flags of `celestia bridge start`.
+            certificate: PEM files of a certificate and its key, to be asked over TLS alone.
+            limits: Calls a second and at once that it takes, of one address.
         """
+        if limits:
+            store.set("RequestsPerSec", str(limits[0]))
+            store.set("Burst", str(limits[1]))
+
         self._store = store
         self._binary = chain.binaries.bridge
         self._port = free_port()
-        self.url = f"http://127.0.0.1:{self._port}"
+        self._authority = certificate[0] if certificate else None
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self._port}"
         self.account = store.account
         self._authentication = authentication
-        self._environment = {
-            **(environment or {}),
-            "CELESTIA_CUSTOM": f"{NETWORK}:{chain.block1}",
-        }
+        self._environment = {"CELESTIA_CUSTOM": f"{NETWORK}:{chain.block1}"}
         self._command = [
             *(str(self._binary), "bridge", "start", "--node.store", str(store.folder)),
             *("--core.ip", "127.0.0.1", "--core.port", str(chain.grpc)),
             *("--rpc.addr", "127.0.0.1", "--rpc.port", str(self._port)),
             *(["--archival"] if archival else []),
             *([] if authentication else ["--rpc.skip-auth"]),
-            *flags,
+            *_encrypted(certificate),
+            *(["--rpc.rate-limit"] if limits else []),
         ]
         self._process = self._start()
         self.await_ready()
@@ -213,7 +216,7 @@ class Bridge:
 
     def _answers(self, token: str | None) -> bool:
         try:
-            _, body = raw.exchange(self.url, "header.LocalHead", [], token)
+            _, body = raw.exchange(self.url, "header.LocalHead", [], token, self._authority)
         except OSError:
             return False
         return isinstance(body, dict) and bool(body.get("result"))
@@ -230,6 +233,13 @@ class Bridge:
     ) -> None:
         """Stop."""
         self.stop()
+
+
+def _encrypted(certificate: tuple[Path, Path] | None) -> list[str]:
+    if certificate is None:
+        return []
+    chain, key = map(str, certificate)
+    return ["--rpc.tls", "--rpc.tls-cert", chain, "--rpc.tls-key", key]
 
 
 @dataclass(frozen=True, slots=True)

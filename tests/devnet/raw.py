@@ -1,14 +1,22 @@
 """One call to a node by hand: no client under test, nothing interpreted."""
 
 import json
+import ssl
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any, Final
 
 SECONDS: Final = 120.0
 
 
-def exchange(url: str, method: str, params: list[Any], token: str | None = None) -> tuple[int, Any]:
+def exchange(
+    url: str,
+    method: str,
+    params: list[Any],
+    token: str | None = None,
+    authority: Path | None = None,
+) -> tuple[int, Any]:
     """Return the HTTP status and the JSON body (the text if it is none) of one call.
 
     Raises:
@@ -21,7 +29,8 @@ def exchange(url: str, method: str, params: list[Any], token: str | None = None)
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+        trust = ssl.create_default_context(cafile=authority) if authority else None
+        with urllib.request.urlopen(request, timeout=SECONDS, context=trust) as answer:  # noqa: S310
             return answer.status, _body(answer.read())
     except urllib.error.HTTPError as error:
         with error:
