@@ -56,10 +56,9 @@ def blob_get(height: int, namespace: bytes, commitment: bytes) -> Call[Found]:
 
     def read(answer: Json) -> Found:
         found = _read_found(answer)
-        if found is None or found.blob.namespace != namespace:
-            raise MalformedError("the node answers with another blob")
-        if share_commitment(found.blob) != commitment:
-            raise MalformedError("the blob's commitment is not the one asked for")
+        # The commitment covers the namespace too.
+        if found is None or share_commitment(found.blob) != commitment:
+            raise MalformedError("the node answers with another blob than the one asked for")
         return found
 
     return Call("blob.Get", _place(height, namespace, commitment), read, most=16 * MIB)
