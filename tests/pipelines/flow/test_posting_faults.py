@@ -26,6 +26,7 @@ from pipelines.flow.publishing import (
 from pipelines.flow.queueing import queue, waiting
 from pipelines.flow.workspace import Workspace
 from provenance.errors import MalformedError, ProvenanceError, UnavailableError, VerificationError
+from provenance.receipt import Receipt
 from storage.celestia.client.errors import Kind, NodeError
 from storage.celestia.share import Blob
 from storage.home import Home
@@ -265,6 +266,22 @@ def test_a_receipt_that_proves_something_else_is_not_stored(site: Site, seed: in
     with pytest.raises((VerificationError, MalformedError)):
         site.publish(site.node("forged", at="receipt", seed=seed))
     assert list(receipts(site.open(site.node()))) == []
+    site.publish(site.node())
+    assert site.check([]) == 2
+
+
+def test_a_true_receipt_of_another_blob_is_not_stored(site: Site) -> None:
+    class Another(FaultyLedger):
+        asked: list[tuple[int, Blob]] = []  # noqa: RUF012  # of this test alone
+
+        @override
+        def receipt(self, height: int, blob: Blob) -> Receipt:
+            self.asked.append((height, blob))
+            return super().receipt(*self.asked[0])
+
+    with pytest.raises(VerificationError, match=r"receipt for batch 1 .* is of another blob"):
+        site.publish(Another(site.chain, lambda _: "none", schedule(0)))
+    assert len(list(receipts(site.open(site.node())))) == 1
     site.publish(site.node())
     assert site.check([]) == 2
 
