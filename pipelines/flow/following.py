@@ -247,7 +247,10 @@ class Monitor:
         path = self.folder / f"{seen.log.hex()}-{seen.last}.json"
         create_atomic(path, data)
         if read_bounded(path, MAX_CHECKPOINT) != data:
-            raise VerificationError(f"{path} says something else of block {seen.last}")
+            words = f"{path} says something else than what was read; it is left as it is"
+            with self.scan.writing():
+                self._report(seen.last, Problem("contradiction", f"block {seen.last}", words))
+            return
         write_atomic(self.folder / f"{seen.log.hex()}-latest.json", data)
 
     def _compare(self, height: int, block: Digest) -> None:

@@ -7,7 +7,7 @@ for, and keeps of the blocks those that something is said of.
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipelines.flow.scanning import Page, block_at, note, pages
@@ -17,12 +17,16 @@ from provenance.anchor import Anchor, Blocks, Step
 from provenance.audit import Scanned
 from provenance.envelope import PublicKey
 from provenance.errors import UnavailableError, VerificationError
+from provenance.field import Digest
 from provenance.history import Chronicle
 from provenance.policy import Policy
 from provenance.receipt import Block, LedgerVerifier
 from provenance.training import RunStart
 from storage.celestia.header_store import EquivocationError
 from storage.ledger import Ledger
+
+Powers = tuple[tuple[bytes, int], ...]
+"""Each validator's key and voting power."""
 
 
 @dataclass(slots=True)
@@ -209,18 +213,28 @@ def read_logs(
     last = _read(ledger, policy, task, readers, progress)
     hung = task.anchors[0]
     scans = []
+    sets: dict[Digest, Powers] = {}
     for reader in readers:
         reader.kept[last.height] = last
-        kept = {h: verifier.signed_block(ledger.header(h)) for h in sorted(reader.kept)}
-        for height, block in kept.items():
-            if block.hash != reader.kept[height].hash:
-                raise EquivocationError(f"block {height} was replaced while the log was read")
+        kept = {h: _with_power(b, ledger, verifier, sets) for h, b in sorted(reader.kept.items())}
         # Above the anchor a light client jumps, which more than a third of the power can mislead.
         thirds = 1 if task.last > hung.height else 2
         lone = any(Step(block).is_held(thirds=thirds) for block in kept.values())
         blocks = Blocks(task.anchors, kept, dict.fromkeys(kept, hung), (), lone)
         scans.append(_scanned(task, reader, ledger, source, blocks))
     return tuple(scans)
+
+
+def _with_power(
+    block: Block, ledger: Ledger, verifier: LedgerVerifier, sets: dict[Digest, Powers]
+) -> Block:
+    """Return a block with its validators' power, for which one signed header of a set is read."""
+    if block.validators not in sets:
+        signed = verifier.signed_block(ledger.header(block.height))
+        if signed.hash != block.hash:
+            raise EquivocationError(f"block {block.height} was replaced while the log was read")
+        sets[block.validators] = signed.power
+    return replace(block, power=sets[block.validators])
 
 
 def _same(policy: Policy, key: PublicKey) -> tuple[PublicKey, ...]:

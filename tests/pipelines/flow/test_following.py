@@ -404,6 +404,16 @@ def test_below_what_was_signed_nothing_is_signed_again(desk: Desk, log: Log) -> 
     assert [c.last for c in desk.checkpoints()] == [4]
 
 
+def test_another_file_in_a_checkpoints_place_is_left_and_told(desk: Desk, log: Log) -> None:
+    place = desk.folder / "signed" / f"{log.batches[0].header.digest.hex()}-3.json"
+    place.parent.mkdir()
+    place.write_bytes(b"somebody else's")
+    desk.catch_up()
+    assert desk.problems() == [(3, "contradiction")]
+    assert [path.name for path in place.parent.iterdir()] == [place.name]
+    assert place.read_bytes() == b"somebody else's"
+
+
 def test_problems_are_kept_up_to_a_bound(desk: Desk) -> None:
     from provenance.history import Problem
 
