@@ -141,6 +141,12 @@ def test_the_third_partys_proofs_are_for_one_root_and_one_commitment(name: str) 
             verify_unseen(evidence, replace(honest, subtree_roots=roots), data_root)
 
 
+@pytest.mark.parametrize("by", [-1, 1])
+def test_a_proof_covers_just_the_blobs_shares(by: int) -> None:
+    with pytest.raises(VerificationError, match=f"covers {PROOF.share_count + by} shares"):
+        verify_commitment_proof(changed(-1, end=LAST.end + by), BLOB, DATA_ROOT)
+
+
 def test_fewer_subtree_roots_than_subtrees_are_refused() -> None:
     less = replace(PROOF, subtree_roots=PROOF.subtree_roots[:-1])
     with pytest.raises(VerificationError, match="do not have"):
