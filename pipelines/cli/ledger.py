@@ -58,11 +58,13 @@ def checkpoint(output: Output, force: Force = False, json: AsJson = False) -> No
     """Read the log off the ledger and sign what was seen, with this home's monitor key."""
     from pipelines.flow.catalogue import trusted_keys
     from pipelines.flow.monitoring import sign_checkpoint
+    from pipelines.flow.watches import closing
 
     space = open_space(quiet=json)
     keys = trusted_keys(space)
     place = space.genesis.namespace
-    seen, data = sign_checkpoint(space.ledger, space.verifier, place, keys, space.monitor)
+    with closing(space):
+        seen, data = sign_checkpoint(space.ledger, space.verifier, place, keys, space.monitor)
     write_new(output, data, force=force)
     document = {
         "written": str(output),

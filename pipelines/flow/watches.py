@@ -47,7 +47,7 @@ def own_log(space: Workspace, issuers: Sequence[str]) -> Digest | None:
     return None if issuers else log_id(space)
 
 
-def _closing(space: Workspace) -> AbstractContextManager[object]:
+def closing(space: Workspace) -> AbstractContextManager[object]:
     """Return what closes the connections of a ledger that has some."""
     ledger: object = space.ledger
     return ledger if isinstance(ledger, AbstractContextManager) else nullcontext()
@@ -83,7 +83,7 @@ def monitoring(
     what = watched(space.ledger, watch, log)
     path = own / f"{watch.namespace.hex()[-20:]}-{digest(what).hex()[:16]}.sqlite"
     with (
-        _closing(space),
+        closing(space),
         locked(path.with_suffix(".lock"), wait=0),
         Scan.opened(path, what, watch.first) as scan,
     ):
