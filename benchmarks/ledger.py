@@ -5,9 +5,8 @@
 A server (`rootline ledger serve`) runs in a process of its own; the one client asks it over
 loopback. `commits` are durable transactions of one row of 4 KB each in a bare SQLite file beside
 the ledger (write-ahead log, full synchronisation), measured before and after each piece of work.
-The series posts 1,000 blobs one by one, 32 under way at once, at the beginning and at the end, and
-by 100 in between; the two are compared in the server's processor seconds, so that other programs'
-work does not count.
+The second table is of one process: the same calls to a ledger of many blobs and to a new one, in
+turns, the median of their processor seconds, so that other programs' work does not count.
 """
 
 import argparse
@@ -21,17 +20,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Final
 
-from benchmarks.measuring import ROOT, SCRATCH, show
+from benchmarks.measuring import ROOT, SCRATCH, in_turns, show
 from pipelines.flow.workspace import Workspace
 from storage.celestia.client import calls
 from storage.celestia.client.client import AsyncNode
 from storage.celestia.client.options import TxOptions
-from storage.celestia.serving.tokens import Role, token_file
+from storage.celestia.embedded import EmbeddedLedger
+from storage.celestia.serving.node import ServedLedger
+from storage.celestia.serving.tokens import Role, Tokens, token_file
 from storage.celestia.share import Blob, share_commitment
 
 SPACE: Final = bytes(19) + b"benchmarks"
@@ -58,7 +61,6 @@ class Bench:
     process: int
     bare: Path
     posted: int = 0
-    alone: list[tuple[Blob, int]] = field(default_factory=list)
 
     def blob(self) -> Blob:
         """Return a blob of 300 bytes that was not posted before."""
@@ -68,9 +70,7 @@ class Bench:
     async def post(self, each: int = 1) -> None:
         """Post a submission of so many blobs."""
         blobs = [self.blob() for _ in range(each)]
-        height = await self.node.ask(calls.blob_submit(blobs, TxOptions()))
-        if each == 1:
-            self.alone.append((blobs[0], height))
+        await self.node.ask(calls.blob_submit(blobs, TxOptions()))
 
     async def spent(self, work: Callable[[], Awaitable[None]], times: int, at_once: int) -> Spent:
         """Return what it takes to do `work` so many times, several at once."""
@@ -136,43 +136,62 @@ async def rates(bench: Bench, share: int) -> list[Sequence[object]]:
     return rows
 
 
-async def series(bench: Bench, total: int) -> list[Sequence[object]]:
-    """Return rows of the second table: the first 1,000 of a long series against the last."""
-    await bench.spent(bench.post, WINDOW, AT_ONCE)
-    first, early = await bench.spent(bench.post, WINDOW, AT_ONCE), await _reads(bench)
-    rest = max(0, total - bench.posted - WINDOW) // MANY
-    await bench.spent(lambda: bench.post(MANY), rest, 4)
-    last, late = await bench.spent(bench.post, WINDOW, AT_ONCE), await _reads(bench)
-    rows: list[Sequence[object]] = []
-    for name, one, other in (
-        ("submit", first, last),
-        *((name, early[name], late[name]) for name in early),
-    ):
-        at_first, at_last = WINDOW / one.cpu, WINDOW / other.cpu
-        rows.append((name, at_first, at_last, at_last / at_first, one.wall / other.wall))
-    return rows
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """A ledger in this process, as the server uses it, and blobs that stand in it alone."""
+
+    ledger: EmbeddedLedger
+    node: ServedLedger
+    alone: list[tuple[Blob, int]] = field(default_factory=list)
+
+    def post(self, blob: Blob) -> None:
+        """Post one blob that is new."""
+        self.alone.append((blob, self.ledger.submit([blob])))
 
 
-async def _reads(bench: Bench) -> dict[str, Spent]:
-    """Return what reading takes, of blocks that hold one blob, the oldest and newest alike."""
-    turn = iter(range(10**9))
+def size(total: int, folder: Path) -> list[Sequence[object]]:
+    """Return rows of the second table: calls to a ledger of `total` blobs, and to one of 1,000."""
+    numbers, turns = count(), count()
 
-    def any_one() -> tuple[Blob, int]:
-        return bench.alone[next(turn) * 7919 % len(bench.alone)]
+    def new() -> Blob:
+        return Blob(SPACE, next(numbers).to_bytes(8, "big") + bytes(292))
 
-    async def head() -> None:
-        await bench.node.ask(calls.header_local_head())
+    def one(aged: Aged) -> tuple[Blob, int]:
+        return aged.alone[next(turns) * 7919 % len(aged.alone)]
 
-    async def every() -> None:
-        await bench.node.ask(calls.blob_get_all(any_one()[1], [SPACE]))
+    def again(aged: Aged) -> None:
+        blob, height = one(aged)
+        assert aged.ledger.submit([blob]) == height
+        aged.node.blob(height, SPACE, share_commitment(blob))
 
-    async def one() -> None:
-        blob, height = any_one()
-        assert await bench.node.ask(calls.blob_submit([blob], TxOptions())) == height
-        await bench.node.ask(calls.blob_get(height, SPACE, share_commitment(blob)))
+    works: dict[str, Callable[[Aged], object]] = {
+        "submit": lambda aged: aged.post(new()),
+        "head": lambda aged: aged.node.head(),
+        "GetAll": lambda aged: aged.node.all_blobs(one(aged)[1], (SPACE,)),
+        "submit again, Get": again,
+    }
+    with ExitStack() as stack:
+        ledgers = [Workspace.create(folder / name).embedded for name in ("few", "many")]
+        few, many = (Aged(each, ServedLedger(each, Tokens.draw())) for each in ledgers)
+        for aged in (few, many):
+            stack.enter_context(aged.ledger.kept_open())
+            for _ in range(WINDOW // 2):
+                aged.post(new())
+        for _ in range((total - WINDOW) // MANY):
+            many.ledger.submit([new() for _ in range(MANY)])
+        for _ in range(WINDOW // 2):
+            many.post(new())
+        rows: list[Sequence[object]] = []
+        for name, work in works.items():
+            seconds = in_turns(WINDOW, *(partial(_taken, work, each) for each in (few, many)))
+            rows.append((name, *(1 / each for each in seconds), seconds[0] / seconds[1]))
+        return rows
 
-    works = {"head": head, "GetAll": every, "submit again, Get": one}
-    return {name: await bench.spent(work, WINDOW, 8) for name, work in works.items()}
+
+def _taken(work: Callable[[Aged], object], aged: Aged) -> float:
+    began = time.process_time()
+    work(aged)
+    return time.process_time() - began
 
 
 def _processor_seconds(process: int) -> float:
@@ -180,20 +199,13 @@ def _processor_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-async def _run(blobs: int, *, quick: bool) -> None:
+async def _over_rpc(share: int) -> None:
     with served() as bench:
         async with bench.node:
             show(
                 "Submissions over JSON-RPC; 'commits' are bare SQLite's, in turns",
                 ("work", "submissions/s", "blobs/s", "commits/s", "ratio", "per CPU-s", "blobs"),
-                await rates(bench, 5 if quick else 1),
-            )
-            if not blobs:
-                return
-            show(
-                f"A ledger of {blobs:,} blobs: calls per CPU-second of the server",
-                ("call", f"first {WINDOW}", f"last {WINDOW}", "last/first", "last/first, wall"),
-                await series(bench, blobs),
+                await rates(bench, share),
             )
 
 
@@ -203,7 +215,14 @@ def main() -> None:
     parser.add_argument("--blobs", type=int, default=100_000, help="0: no series")
     parser.add_argument("--quick", action="store_true", help="a fifth of the first table's work")
     chosen = parser.parse_args()
-    asyncio.run(_run(chosen.blobs, quick=chosen.quick))
+    asyncio.run(_over_rpc(5 if chosen.quick else 1))
+    if chosen.blobs:
+        with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
+            show(
+                f"A ledger of {chosen.blobs:,} blobs and a new one, in turns: per CPU-second",
+                ("call", "few blobs", "many blobs", "many/few"),
+                size(chosen.blobs, Path(folder)),
+            )
 
 
 if __name__ == "__main__":
