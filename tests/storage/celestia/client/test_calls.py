@@ -247,7 +247,7 @@ def test_changed_shares_are_refused(method: str, path: str, new: Any) -> None:
     refused(call, edited(recorded(method), path, new))
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 8, 12, 36, 64 * 64 * 2])
+@pytest.mark.parametrize("count", [1, 2, 3, 8, 9, 12, 25, 36, 64 * 64 * 2])
 def test_shares_that_are_no_square_are_refused(count: int) -> None:
     answer = {"data_square": [base(bytes(512))] * count, "codec": "Leopard"}
     refused(calls.share_get_eds(1), answer)
