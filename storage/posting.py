@@ -101,6 +101,7 @@ class Search:
         attempt: The newest one, or None before the first.
         looked: Every block above `attempt.first` up to here was looked at and does not hold it.
         base: The newest block that may be older than the newest attempt.
+        ended: When its call ended, milliseconds; unless that was seen, when it began.
         tries: Submissions in this run.
         trouble: How the newest of them ended, as `NodeError.kind` names it, or None.
     """
@@ -109,6 +110,7 @@ class Search:
     attempt: Attempt | None = None
     looked: int = 0
     base: int = 0
+    ended: int = 0
     tries: int = 0
     trouble: str | None = None
 
@@ -117,7 +119,8 @@ class Search:
         """Return the search of a run that finds `attempt` on the disk."""
         if attempt is None:
             return cls(patience)
-        return cls(patience, attempt, looked=attempt.first, base=attempt.latest)
+        looked, base = attempt.first, attempt.latest
+        return cls(patience, attempt, looked=looked, base=base, ended=attempt.time)
 
     def following(self, head: int, time: int) -> Next:
         """Return what to do now that the newest block is `head` and the clock says `time`."""
@@ -132,22 +135,23 @@ class Search:
         # A node that lags shows a head below what was looked at already.
         return Submit(Attempt.after(self.attempt, max(head, self.looked), time))
 
-    def submitted(self, attempt: Attempt, trouble: str) -> Self:
-        """Return the search after a submission that ended in `trouble`."""
+    def submitted(self, attempt: Attempt, trouble: str, time: int) -> Self:
+        """Return the search after a submission that ended in `trouble` at `time`."""
         looked = attempt.first if self.attempt is None else self.looked
         return replace(
             self,
             attempt=attempt,
             looked=looked,
             base=attempt.latest,
+            ended=max(attempt.time, time),
             tries=self.tries + 1,
             trouble=trouble,
         )
 
     def without(self, height: int, time: int) -> Self:
         """Return the search after the block `height`, made at `time`, does not hold the batch."""
-        older = self.attempt is not None and time <= self.attempt.time
-        return replace(self, looked=height, base=max(self.base, height) if older else self.base)
+        base = max(self.base, height) if time <= self.ended else self.base
+        return replace(self, looked=height, base=base)
 
     def _is_over(self) -> bool:
         return self.trouble not in PASSING or self.tries >= TRIES

@@ -57,17 +57,18 @@ class Placing:
         """
         search = Search.resumed(self.ledger.patience, entry.attempt)
         why: UnavailableError | None = None
-        reached = 0
+        reached = pauses = 0
         while True:
             seen: Sight | None = None
             head = max(self.ask(self.ledger.head), reached)
-            match search.following(head, self.space.clock() // 10**6):
+            match search.following(head, self._now()):
+                case Submit() if pauses < search.tries:
+                    self.sleep(DELAYS[min(pauses, len(DELAYS) - 1)])
+                    pauses += 1
                 case Submit(attempt):
-                    if search.tries:
-                        self.sleep(DELAYS[min(search.tries, len(DELAYS)) - 1])
                     entry = self.box.attempted(entry, attempt)
                     seen, why = self._submit(entry)
-                    search = search.submitted(attempt, _trouble(why))
+                    search = search.submitted(attempt, _trouble(why), self._now())
                 case Look(first, last):
                     seen, search = self._look(entry, search, range(first, last + 1))
                 case Wait(height):
@@ -134,7 +135,7 @@ class Placing:
         if not search.patience:
             blobs = self.blobs(entry)
             found = self.ask(lambda: self.ledger.find(blobs, heights.start - 1))
-            search = search.without(heights[-1], self.space.clock())
+            search = search.without(heights[-1], self._now())
             return (None if found is None else Sight(found)), search
         with self.space.progress.stage(f"look for {_name(entry)}", len(heights)) as stage:
             for height in heights:
@@ -156,6 +157,9 @@ class Placing:
         held = self.ask(lambda: self.ledger.blobs(height, blobs[0].namespace))
         times = min(map(held.count, blobs))
         return Sight(height, times) if times else None
+
+    def _now(self) -> int:
+        return self.space.clock() // 10**6
 
     def _time(self, height: int) -> int:
         """Return a block's time in milliseconds; the ledger has verified the header already."""

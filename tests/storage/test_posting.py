@@ -78,6 +78,15 @@ def test_blocks_older_than_the_attempt_are_not_counted_as_waited_for() -> None:
     assert isinstance(search.following(53, 0), Submit)
 
 
+def test_blocks_made_while_the_call_lasted_are_not_counted_either() -> None:
+    """It timed out after a minute; whatever the node had done with it may have begun just then."""
+    search = Search(2).submitted(Attempt(7, 7, 1, 7 * BLOCK), "lost", 17 * BLOCK)
+    for height in range(8, 20):
+        search = search.without(height, height * BLOCK)
+    assert search.following(19, 0) == Wait(20)
+    assert isinstance(search.without(20, 20 * BLOCK).following(20, 0), Submit)
+
+
 def test_a_head_that_falls_back_counts_for_nothing() -> None:
     search = Search.resumed(2, Attempt(7, 9, 1, 9 * BLOCK)).without(10, 10 * BLOCK)
     assert search.following(4, 0) == Wait(11)
@@ -92,7 +101,7 @@ def test_without_patience_it_is_found_or_it_is_not_there() -> None:
 @pytest.mark.parametrize("trouble", ["gas", "too-large", "permission", "other", "pruned"])
 def test_a_refusal_is_looked_after_once_and_not_tried_again(trouble: str) -> None:
     attempt = Attempt(7, 7, 1, 7 * BLOCK)
-    search = Search(2).submitted(attempt, trouble)
+    search = Search(2).submitted(attempt, trouble, 7 * BLOCK)
     assert search.following(8, 0) == Look(8, 8)
     found = search.without(8, 8 * BLOCK).following(8, 0)
     assert isinstance(found, GiveUp)
@@ -105,7 +114,7 @@ def test_what_passes_is_tried_again_so_many_times_and_no_more(trouble: str) -> N
     while not isinstance(step := search.following(head, head * BLOCK), GiveUp):
         if isinstance(step, Submit):
             tries += 1
-            search = search.submitted(step.attempt, trouble)
+            search = search.submitted(step.attempt, trouble, head * BLOCK)
         head += isinstance(step, Wait)
         if isinstance(step, Look):
             search = search.without(step.last, step.last * BLOCK)
@@ -147,7 +156,7 @@ class World:
                     self.landings.append(self.head + lands)
                 if is_killed:
                     return "killed"
-                search = search.submitted(step.attempt, "lost")
+                search = search.submitted(step.attempt, "lost", self.head * BLOCK + 2)
                 lands, lags, is_killed = next(self.plans)
                 behind = cycle(lags)
             elif isinstance(step, Wait):
