@@ -148,15 +148,15 @@ def policy_for(
 
 def _issuers(space: Workspace) -> tuple[Issuer, ...]:
     """Return the issuer under each of his keys: an old one is good as far as it was used."""
-    chain, newest = space.ledger.chain, space.issuer.public_key
+    chain, first, newest = space.ledger.chain, space.ledger.first, space.issuer.public_key
     last: dict[PublicKey, int] = {}
     for entry in outbox(space).batches(log_id(space)):
         sealed = verify_header(entry.header, trusted_keys(space))
         if entry.height is not None:
             last[sealed.key] = max(entry.height, last.get(sealed.key, 0))
     last.pop(newest, None)
-    old = [Issuer(key, OWN, (Span(chain, 1, height),)) for key, height in last.items()]
-    return (Issuer(newest, OWN, (Span(chain, 1, None),)), *old)
+    old = [Issuer(key, OWN, (Span(chain, first, height),)) for key, height in last.items()]
+    return (Issuer(newest, OWN, (Span(chain, first, None),)), *old)
 
 
 def trusted_circuit(
