@@ -86,14 +86,13 @@ def test_without_a_folder_that_can_be_written_nothing_is_kept(
     assert not list(Path(__file__).parent.rglob("*.nbi"))
 
 
-def test_a_process_finds_what_another_has_compiled(tmp_path: Path) -> None:
-    assert hashed(tmp_path) == (OF_1_AND_2, False)
-    assert hashed(tmp_path) == (OF_1_AND_2, True)
-
-
-def test_a_full_disk_costs_no_hash(tmp_path: Path) -> None:
+def test_a_full_disk_costs_no_hash_and_a_process_finds_what_another_has_compiled(
+    tmp_path: Path,
+) -> None:
+    """In one test: compiling takes seconds, and the second process compiles for both."""
     assert hashed(tmp_path, NO_ROOM + HASH) == (OF_1_AND_2, False)
     assert hashed(tmp_path) == (OF_1_AND_2, False)
+    assert hashed(tmp_path) == (OF_1_AND_2, True)
 
 
 def cut(data: bytes) -> bytes:

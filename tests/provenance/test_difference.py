@@ -104,8 +104,19 @@ few = st.lists(st.lists(st.integers(1, 6), min_size=1, max_size=4), min_size=1, 
 
 
 @given(few, few)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_differences_agree_with_crossing_off(before: Parts, after: Parts) -> None:
+    check_difference(before, after)
+
+
+@pytest.mark.slow
+@given(few, few)
+@settings(deadline=None, max_examples=1000)
+def test_many_differences_agree_with_crossing_off(before: Parts, after: Parts) -> None:
+    check_difference(before, after)
+
+
+def check_difference(before: Parts, after: Parts) -> None:
     one, two = held(before), held(after, "v2")
     assert shown(one, two) == slow(before, after)
     assert len(difference(one, two).encoded) == size_bytes(one.chunks, two.chunks)
@@ -139,9 +150,19 @@ def edited(draw: st.DrawFn) -> tuple[Parts, Parts]:
 
 
 @given(edited())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=20)
 def test_edits_are_shown_exactly(versions: tuple[Parts, Parts]) -> None:
-    before, after = versions
+    check_edits(*versions)
+
+
+@pytest.mark.slow
+@given(edited())
+@settings(deadline=None, max_examples=500)
+def test_many_edits_are_shown_exactly(versions: tuple[Parts, Parts]) -> None:
+    check_edits(*versions)
+
+
+def check_edits(before: Parts, after: Parts) -> None:
     assert shown(held(before), held(after, "v2")) == slow(before, after)
     back = shown(held(after), held(before, "v2"))
     assert (back.came, back.went) == (slow(before, after).went, slow(before, after).came)

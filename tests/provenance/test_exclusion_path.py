@@ -118,9 +118,23 @@ def test_keys_that_do_not_ascend_on_a_path_are_refused(keys: list[int]) -> None:
         dict(IndexProver(damaged(keys), SECRET).prove_many(map(as_key, range(8))))
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.lists(NUMBERS, min_size=4, max_size=4), NUMBERS)
+DAMAGED = st.lists(NUMBERS, min_size=4, max_size=4)
+
+
+@settings(deadline=None, max_examples=15)
+@given(DAMAGED, NUMBERS)
 def test_a_walk_in_a_damaged_index_ends(keys: list[int], number: int) -> None:
+    check_walk(keys, number)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=500)
+@given(DAMAGED, NUMBERS)
+def test_a_walk_in_any_damaged_index_ends(keys: list[int], number: int) -> None:
+    check_walk(keys, number)
+
+
+def check_walk(keys: list[int], number: int) -> None:
     prover = IndexProver(damaged(keys), SECRET)
     with suppress(MalformedError):
         assert len(prover.prove(as_key(number)).siblings) <= 248

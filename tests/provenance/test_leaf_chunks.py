@@ -97,21 +97,36 @@ def test_how_records_are_split_into_batches_changes_nothing(
 
 
 def test_chunks_are_cut_as_the_cut_rule_says_whatever_the_batches() -> None:
-    schema = Schema.of(Field("n", Int()))
-    records: list[Record] = [{"n": i} for i in range(9000)]
+    schema, records = counted(4000)
     maker = LeafMaker(schema, KEY)
     values = siphash_many(cut_key(KEY), maker.leaves(Rows(schema, records)).contents)
     cutter = Cutter()
     lengths = [*cutter.feed(Marks.of(values)), cutter.open]
     assert len(lengths) > 1
-    for size in (1000, 4096, 9000):
+    assert lengths[0] == CUT
+    for size in (1000, 1777, 4000):
         batches = [Rows(schema, records[i : i + size]) for i in range(0, len(records), size)]
         found = list(chunks_of(batches, maker))
         assert [each.chunk.count for each in found] == lengths
         assert [len(each.leaves) for each in found] == lengths
 
 
-def test_a_dataset_that_ends_with_a_chunk_has_no_empty_chunk_after_it() -> None:
+def counted(count: int) -> tuple[Schema, list[Record]]:
+    return Schema.of(Field("n", Int())), [{"n": i} for i in range(count)]
+
+
+CUT = 3091
+"""Where the first of these is cut, as the test above finds."""
+
+
+def test_a_dataset_that_ends_where_it_is_cut_has_no_empty_chunk_after_it() -> None:
+    schema, records = counted(CUT)
+    found = chunks_of([Rows(schema, records)], LeafMaker(schema, KEY))
+    assert [each.chunk.count for each in found] == [CUT]
+
+
+@pytest.mark.slow
+def test_a_dataset_that_ends_with_a_full_chunk_has_no_empty_chunk_after_it() -> None:
     schema = Schema.of(Field("n", Int()))
     constant: list[Record] = [{"n": 1}] * CHUNK
     found = chunks_of([Rows(schema, constant)], LeafMaker(schema, KEY))

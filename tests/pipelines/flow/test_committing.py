@@ -97,17 +97,32 @@ def numbers(seed: int, count: int) -> range:
     return range(seed * 10**6, seed * 10**6 + count)
 
 
+COUNTS = st.lists(st.integers(0, 4000), min_size=1, max_size=4).filter(any)
+SIZES, THREADS = st.integers(300, 3000), st.integers(1, 3)
+
+
 @settings(
-    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(
-    st.lists(st.integers(0, 4000), min_size=1, max_size=4).filter(any),
-    st.integers(300, 3000),
-    st.integers(1, 3),
-)
+@given(COUNTS, SIZES, THREADS)
 def test_any_files_batches_and_threads_give_the_tree_of_the_plain_stream(
     tmp_path: Path, counts: list[int], size: int, threads: int
 ) -> None:
+    check_tree(tmp_path, counts, size, threads)
+
+
+@pytest.mark.slow
+@settings(
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(COUNTS, SIZES, THREADS)
+def test_many_files_batches_and_threads_give_the_tree_of_the_plain_stream(
+    tmp_path: Path, counts: list[int], size: int, threads: int
+) -> None:
+    check_tree(tmp_path, counts, size, threads)
+
+
+def check_tree(tmp_path: Path, counts: list[int], size: int, threads: int) -> None:
     sources = [Numbers(str(at), numbers(at, count), size) for at, count in enumerate(counts)]
     nodes = run(tmp_path, sources, threads=threads)
     nodes.verify()
