@@ -198,7 +198,8 @@ def test_what_binds_a_certificate_to_the_log_cannot_be_changed_under_any_name(
     document = made(honest, ENTRIES, "entries").encoded
     before = json.loads(document)
     told = 0
-    for kind, _, changed in mutations("certificate.json", document):
+    for kind, _, make in mutations("certificate.json", document):
+        changed = make()
         if changed is None or changed == document:
             continue
         found = judged(honest, log, changed)
