@@ -170,11 +170,11 @@ class World:
                     search = search.without(height, height * BLOCK)
 
 
-@pytest.mark.parametrize("patience", [1, 2, 3])
+@pytest.mark.parametrize("patience", [1, 2])
 def test_in_every_world_it_stands_once(patience: int) -> None:
     """Two submissions of any fate, kills in between, a third that lands: never two landings."""
     fates = [*range(1, patience + 1), None]
-    lags = ((0,), (2,), (0, 5), (4, 0), (5, 1, 3))
+    lags = ((0,), (0, 5), (4, 0), (5, 1, 3))
     plans: list[Plan] = list(product(fates, lags, (False, True)))
     attempts = set()
     for first, second in product(plans, plans):
