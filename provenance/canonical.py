@@ -44,22 +44,46 @@ def encode(value: JsonObject) -> bytes:
         MalformedError: A number that RFC 8785 cannot write or that would be read back as another
             one, a string that is no valid Unicode, a value of another type, or too deep.
     """
-    _check_values(value)
+    is_plain = _check_values(value)
     try:
-        return rfc8785.dumps(value)
+        return _plain(value) if is_plain else rfc8785.dumps(value)
     except (ValueError, RecursionError) as error:
         raise MalformedError(f"cannot be written as canonical JSON: {error}"[:200]) from error
 
 
-def _check_values(value: Json) -> None:
+def _plain(value: JsonObject) -> bytes:
+    """Return the RFC 8785 bytes of what `_check_values` calls plain, many times as fast.
+
+    They are those that Python's own writer gives: it sorts ASCII names alike, escapes as RFC 8785
+    does, and only numbers with a fraction or an exponent are written in other ways.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return text.encode()
+
+
+def _check_values(value: Json) -> bool:
+    """Return whether nothing is in `value` but objects, ASCII names, lists, texts and integers."""
     level: list[Json] = [value]
+    is_plain = True
     for _ in range(MAX_DEPTH + 1):
         if any(isinstance(item, float) and SAFE < abs(item) < _EXPONENT for item in level):
             raise MalformedError("a number from 2**53 to 10**21 stands in JSON as a decimal string")
+        is_plain = is_plain and all(map(_is_plain, level))
         level = [inner for item in level for inner in _inside(item)]
         if not level:
-            return
+            return is_plain
     raise MalformedError(f"JSON nested deeper than {MAX_DEPTH}; flatten it")
+
+
+def _is_plain(item: Json) -> bool:
+    kind = type(item)
+    if kind is str or item is None or kind is bool or kind is list:
+        return True
+    if isinstance(item, int):
+        return kind is int and -SAFE <= item <= SAFE
+    if not isinstance(item, dict):
+        return False
+    return kind is dict and all(type(name) is str and name.isascii() for name in item)
 
 
 def _inside(value: Json) -> Iterable[Json]:

@@ -90,12 +90,12 @@ class Bundle:
         """Add block headers from the log's first block to the ledger's head: receipts hang on them.
 
         Args:
-            signed_above: Add signed headers above this height too, for an auditor whose anchor is
-                older than the receipts.
+            signed_above: Add signed headers from this height on too, for an auditor whose anchor
+                it is and lies below the receipts.
         """
         ledger = self.space.ledger
         head = ledger.head()
-        above = range(signed_above + 1, head + 1) if signed_above is not None else range(0)
+        above = range(signed_above, head + 1) if signed_above is not None else range(0)
         signed = [ledger.header(height) for height in above]
         linked = [
             header

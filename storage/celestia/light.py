@@ -81,24 +81,20 @@ class LightClient:
         return self._at(height, height)
 
     def head(self) -> ExtendedHeader:
-        """Return the newest header of the node, verified.
+        """Return the newest verified header, the node's or, while it is behind, the one before.
 
-        Raises:
-            UnavailableError: It lies below one that was verified before: the node is behind.
+        A node that was started anew is a few blocks behind for some seconds; one that stays behind
+        is found out by whoever waits for a block.
         """
         self._ensure_anchor()
         found, top = self._source.head(), self._store.top(self._anchor.chain)
-        height = found.header.height
-        if height < top:
-            raise UnavailableError(
-                f"the node's head is block {height} of {self._anchor.chain}, behind block {top}, "
-                "which was verified before: wait for it, or ask another node"
-            )
-        verified = (
-            self._believed.same(found)
-            if height == top
-            else self._climb(self._believed.below(height), height, found)
-        )
+        height = max(found.header.height, top)
+        if found.header.height < top:
+            verified = self._at(top, top)
+        elif height == top:
+            verified = self._believed.same(found)
+        else:
+            verified = self._climb(self._believed.below(height), height, found)
         self._head = height
         return verified
 

@@ -3,9 +3,11 @@
 import json
 import math
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +64,46 @@ def test_what_is_written_is_read_back(value: dict[str, Any]) -> None:
     assert decode(data) == value
     assert encode(decode(data)) == data
     assert json.loads(data) == value
+
+
+ASCII = st.text(st.characters(max_codepoint=127), max_size=8)
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-SAFE, SAFE) | TEXT | ASCII,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ASCII, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(ASCII | TEXT, PLAIN | VALUES, max_size=5))
+@settings(deadline=None)
+def test_what_is_written_fast_is_what_the_library_writes(value: dict[str, Any]) -> None:
+    assert encode(value) == rfc8785.dumps(value)
+
+
+def test_every_character_below_space_and_the_rest_is_escaped_as_the_library_does() -> None:
+    text = "".join(map(chr, [*range(0x250), 0x2028, 0x2029, 0xFEFF, 0xFFFF, 0x10000, 0x10FFFF]))
+    value: dict[str, Json] = {text[n : n + 7]: text[n:] for n in range(0, len(text), 7)}
+    assert encode(value) == rfc8785.dumps(value)
+    assert encode({"a": text}) == rfc8785.dumps({"a": text})
+
+
+class _Text(str):
+    __slots__ = ()
+
+
+class _Number(IntEnum):
+    ONE = 1
+
+
+@pytest.mark.parametrize("value", [_Text("x"), _Number.ONE, (1, 2), {1: 2}, {_Text("k"): 1}])
+def test_what_is_no_plain_json_is_left_to_the_library(value: Any) -> None:
+    try:
+        expected = rfc8785.dumps({"a": value})
+    except ValueError:
+        with pytest.raises(MalformedError):
+            encode({"a": value})
+        return
+    assert encode({"a": value}) == expected
 
 
 @given(OBJECTS, st.data())
