@@ -178,9 +178,17 @@ def is_valid(batch: pa.RecordBatch) -> bool:
     return True
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(batches(MADE))
 def test_whatever_is_in_a_batch_both_ways_agree(batch: pa.RecordBatch) -> None:
+    assume(is_valid(batch))
+    agree(batch)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=3000)
+@given(batches(MADE))
+def test_whatever_is_in_many_batches_both_ways_agree(batch: pa.RecordBatch) -> None:
     assume(is_valid(batch))
     agree(batch)
 
@@ -198,9 +206,20 @@ def veiled(array: Any, bits: int) -> Any:
     return pa.Array.from_buffers(array.type, len(array), buffers, children=children(array))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(batches(MADE), st.integers(0, 63))
 def test_nothing_under_a_null_is_seen(batch: pa.RecordBatch, bits: int) -> None:
+    check_veiled(batch, bits)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=3000)
+@given(batches(MADE), st.integers(0, 63))
+def test_nothing_under_many_nulls_is_seen(batch: pa.RecordBatch, bits: int) -> None:
+    check_veiled(batch, bits)
+
+
+def check_veiled(batch: pa.RecordBatch, bits: int) -> None:
     plain = (pa.types.is_null, pa.types.is_dictionary)
     arrays: dict[str, Any] = {
         name: array if any(check(array.type) for check in plain) else veiled(array, bits)
