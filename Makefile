@@ -40,6 +40,10 @@ bench: .venv/ready .venv/peers/ready
 	$(BIN)/python -m benchmarks.poseidon
 	$(BIN)/python -m benchmarks.commit
 	$(BIN)/python -m benchmarks.proofs
+	$(BIN)/python -m benchmarks.celestia
+	$(BIN)/python -m benchmarks.ledger
+	$(BIN)/python -m benchmarks.posting
+	$(BIN)/python -m benchmarks.scanning
 
 # What the benchmarks compare with, in an environment of its own.
 .venv/peers/ready: .venv/ready
