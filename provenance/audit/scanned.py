@@ -6,6 +6,7 @@ is missing. It holds no records, no tables, no steps and no proofs, so whatever 
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from provenance.anchor import Blocks, Step
 from provenance.attestation import Attestation
@@ -16,7 +17,7 @@ from provenance.audit.ledger import PUBLIC, Published, own_reading
 from provenance.audit.memberships import check_memberships
 from provenance.audit.required import conclude
 from provenance.audit.runs import check_runs
-from provenance.errors import ProvenanceError, UnavailableError, VerificationError
+from provenance.errors import VerificationError
 from provenance.evidence import Bundle
 from provenance.field import Digest
 from provenance.findings import Verdict
@@ -38,10 +39,10 @@ def audit_scanned(scans: Sequence[Scanned], policy: Policy, now: int) -> Verdict
     """
     whole = Case(NOTHING, policy, Verifiers({}, {}), now)
     for log in policy.logs:
-        found = [scan for scan in scans if _is_of(scan, log)]
-        for scan in found:
+        found = [(scan, genesis) for scan in scans if (genesis := _genesis(scan, log)) is not None]
+        for scan, genesis in found:
             case = Case(NOTHING, policy, whole.verifiers, now, scan, whole.findings, whole.edges)
-            _examine(case, scan, log)
+            case.attempt("log", log.hex()[:16], partial(_examine, case, scan, genesis))
         if not found:
             whole.unknown("log", log.hex()[:16], _not_found(scans))
     return conclude(whole)
@@ -55,17 +56,18 @@ def audit_disputed(words: str, policy: Policy, now: int) -> Verdict:
     return conclude(case)
 
 
-def _is_of(scan: Scanned, log: Digest) -> bool:
-    """Whether a log was read in its own place; a stranger can copy one anywhere."""
+def _genesis(scan: Scanned, log: Digest) -> Genesis | None:
+    """Return what a log's first header says if it was read in its own place, or None.
+
+    A stranger can copy a log anywhere.
+    """
+    place = (scan.ledger, scan.blocks.chain, scan.namespace)
     for sighting in scan.history.headers[:1]:
         genesis = sighting.sealed.header.genesis
-        place = (scan.ledger, scan.blocks.chain, scan.namespace)
-        return (
-            sighting.sealed.digest == log
-            and genesis is not None
-            and (genesis.ledger, genesis.chain, genesis.namespace) == place
-        )
-    return False
+        if sighting.sealed.digest == log and genesis is not None:
+            named = (genesis.ledger, genesis.chain, genesis.namespace)
+            return genesis if named == place else None
+    return None
 
 
 def _not_found(scans: Sequence[Scanned]) -> str:
@@ -77,35 +79,40 @@ def _not_found(scans: Sequence[Scanned]) -> str:
     return f"no header of it was found in {read or 'nothing that was read'}"
 
 
-def _examine(case: Case, scan: Scanned, log: Digest) -> None:
-    """Add what one log shows; an error in one check is a finding and no end."""
-    try:
-        published = _published(case, scan)
-        found = _anchored(case, published)
-        check_datasets(case, published, found)
-        check_memberships(case, found)
-        check_runs(case, published, found)
-        check_claims(case, found)
-    except UnavailableError as error:
-        case.unknown("log", log.hex()[:16], str(error))
-    except ProvenanceError as error:
-        case.fails("log", log.hex()[:16], str(error))
-    else:
-        case.edges.extend(edges([item.attestation for item in found.values()], case.findings))
+def _examine(case: Case, scan: Scanned, genesis: Genesis) -> None:
+    """Add what one log shows."""
+    published = _published(case, scan, genesis)
+    found = _anchored(case, published)
+    check_datasets(case, published, found)
+    check_memberships(case, found)
+    check_runs(case, published, found)
+    check_claims(case, found)
+    case.edges.extend(edges([item.attestation for item in found.values()], case.findings))
 
 
-def _published(case: Case, scan: Scanned) -> Published:
+def _published(case: Case, scan: Scanned, genesis: Genesis) -> Published:
     history, blocks = scan.history, scan.blocks
-    genesis = history.headers[0].sealed.header.genesis
-    if genesis is None:
-        raise VerificationError("the log does not begin with its first header")
-    posted = {
-        s.sealed.header.sequence: blocks.at(s.height)
-        for s in history.headers
-        if s.height is not None
-    }
-    own = own_reading(case, scan, history, genesis, posted)
+    posted = {s.sealed.header.sequence: blocks.at(s.height or 0) for s in history.headers}
+    own = None
+    if below := _unread(case, scan):
+        for problem in history.problems:
+            case.fails("log", problem.subject, f"{problem.kind}: {problem.words}")
+        words = f"a key of its issuer is good from block {below}, and was read from {scan.first} on"
+        case.unknown("log", history.headers[0].sealed.digest.hex()[:16], words)
+    else:
+        own = own_reading(case, scan, history, genesis, posted)
     return Published(genesis, history, blocks, posted, own, _is_self_hosted(genesis, blocks))
+
+
+def _unread(case: Case, scan: Scanned) -> int | None:
+    """Return from where one of the keys counts, if that lies below what was read.
+
+    There another first header or a fork could stand; here anybody could have posted the log again.
+    """
+    issuers = [issuer for issuer in case.policy.issuers if issuer.key in scan.keys]
+    spans = [span.first for i in issuers for span in i.good if span.chain == scan.blocks.chain]
+    least = min(spans, default=scan.first)
+    return least if least < scan.first else None
 
 
 def _is_self_hosted(genesis: Genesis, blocks: Blocks) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from pipelines.flow.reading import Task, plan, read_logs
 from pipelines.progress import Silent
 from provenance import log
+from provenance.attestation import attest
 from provenance.audit import Scanned, audit
 from provenance.audit.scanned import audit_disputed, audit_scanned
 from provenance.errors import UnavailableError, VerificationError
@@ -30,6 +31,7 @@ from tests.provenance.world import (
     World,
     bad,
     build,
+    commitment,
 )
 
 OTHER = Digest(b"\7" * 32)
@@ -117,6 +119,41 @@ def test_a_log_that_is_not_there_is_unknown(plain: World) -> None:
     verdict = without_bundle(plain, policy)
     assert finding(verdict, "log", "no header of it was found in blocks 1 to", Outcome.UNKNOWN)
     assert finding(without_bundle(plain, first=4), "log", "no header of it", Outcome.UNKNOWN)
+
+
+def test_a_log_that_was_posted_again_hides_nothing_below_what_was_read(plain: World) -> None:
+    """A fork stands in the blocks that were not read; above them the log is posted once more."""
+    posts = [tuple(filter(None, (b.envelope, b.entries))) for b in plain.batches]
+    again = grown(plain, *((*post, b"again") for post in posts))
+    first = plain.ledger.head() + 1
+    head = again.block(again.ledger.head())
+    anchor = replace(plain.policy.anchors[0], height=head.height, hash=head.hash)
+    anchored = replace(plain.policy, require=REQUIRED, anchors=(anchor,))
+    verdict = without_bundle(again, anchored, first=first)
+    assert finding(verdict, "log", f"was read from {first} on", Outcome.UNKNOWN)
+    assert finding(verdict, "unique", "no checkpoint says", Outcome.UNKNOWN)
+    assert all(f.outcome is Outcome.UNKNOWN for f in verdict.findings if f.claim == "log")
+    forked = grown(again, (more(plain, after=0).envelope,))
+    assert finding(without_bundle(forked, anchored, first=first), "log", "fork: ")
+
+
+def test_what_a_statement_is_signed_with_must_be_good_too(plain: World) -> None:
+    """An entry under a key that was given up, and one about another log."""
+    old = commitment(plain, plain["table1"], "v9", None)
+    foreign = replace(old, name="others", log=OTHER)
+    past = replace(old, name="past", issuer=ROTATED.public_key.key_id)
+    entries = [
+        log.full_entry(attest(foreign, ISSUER).encoded),
+        log.full_entry(attest(past, ROTATED).encoded),
+    ]
+    batch = log.append(plain.batches[-1].header, entries, None, ISSUER)
+    later = grown(plain, (batch.envelope, batch.entries))
+    spans = (Span(plain.ledger.chain, 1, 3),)
+    gone = replace(plain.policy.issuers[0], key=ROTATED.public_key, good=spans)
+    issuers = (*(i for i in plain.policy.issuers if i.key != ROTATED.public_key), gone)
+    verdict = without_bundle(later, replace(plain.policy, issuers=issuers, require=REQUIRED))
+    assert finding(verdict, "evidence", "its commitment names another log")
+    assert finding(verdict, "evidence", "is not good for block")
 
 
 def test_a_log_in_the_keys_own_place_is_found_without_its_namespace(plain: World) -> None:
