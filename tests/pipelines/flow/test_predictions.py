@@ -1,7 +1,9 @@
 """Claims about what functions and trained models give, computed from a home's own files."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -30,7 +32,7 @@ from provenance.features import FeatureField, FeatureSpec
 from provenance.field import FieldElement
 from provenance.replay import Logistic, plan
 from provenance.training import Run as RunStatement
-from tests.pipelines.flow.conftest import SPEC, table
+from tests.pipelines.flow.conftest import INDEXES, SPEC, table
 from tests.pipelines.flow.test_proofs import trained
 from tests.pipelines.flow.test_recording import PARAMETERS, external
 
@@ -42,10 +44,23 @@ Add = Callable[[str, int], Version]
 MODEL = Logistic.of(PARAMETERS)
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunStatement]:
+    """A home in which a model was trained, made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipelines.flow.workspace.use", lambda _: None)
+        space = Workspace.create(tmp_path_factory.mktemp("trained") / ".rootline")
+    register(space, table(40), Request("rows", "v1", INDEXES, SPEC))
+    return space.home.path, trained(space)
+
+
 @pytest.fixture
-def run(space: Workspace, add: Add) -> RunStatement:
-    add("v1", 40)
-    return trained(space)
+def run(space: Workspace, original: tuple[Path, RunStatement]) -> RunStatement:
+    """The run; the test's own home becomes a copy of the one in which it took place."""
+    home, made = original
+    shutil.rmtree(space.home.path)
+    shutil.copytree(home, space.home.path)
+    return made
 
 
 def values(numbers: Sequence[int]) -> list[list[int]]:
