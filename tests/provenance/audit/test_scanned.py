@@ -16,6 +16,7 @@ from provenance.audit.scanned import audit_disputed, audit_scanned
 from provenance.errors import UnavailableError, VerificationError
 from provenance.field import Digest
 from provenance.findings import Level, Outcome, Verdict
+from provenance.history import Sighting
 from provenance.policy import Policy, Requirement, Span
 from storage.celestia.share import Blob
 from storage.celestia.verifier import CelestiaVerifier
@@ -267,6 +268,39 @@ def test_a_bundle_of_another_history_than_the_ledger_is_a_fork(honest: World, pl
     members = {p: d for p, d in honest.members.items() if not p.startswith("checkpoints/")}
     verdict = audit(honest.seal(members), honest.policy, VERIFIERS, honest.now, scan)
     assert finding(verdict, "log", "two blocks for one height")
+
+
+def judged(world: World, scan: Scanned, *left_out: str) -> Verdict:
+    """Return the verdict on a bundle without some members, by an auditor who read `scan`."""
+    gone = ("checkpoints/", *left_out)
+    members = {p: d for p, d in world.members.items() if not p.startswith(gone)}
+    trusted = replace(world.policy, monitors=())
+    return audit(world.seal(members), trusted, VERIFIERS, world.now, scan)
+
+
+def test_headers_are_compared_where_no_receipt_shows_their_block(
+    honest: World, plain: World
+) -> None:
+    verdict = judged(honest, scanned(plain), "receipts/")
+    assert finding(verdict, "log", "the ledger holds another header 2: a fork")
+
+
+def test_a_batch_that_was_not_found_where_it_stands_is_told(honest: World) -> None:
+    scan = scanned(honest)
+    short = replace(scan, history=replace(scan.history, headers=scan.history.headers[:2]))
+    verdict = judged(honest, short)
+    assert finding(verdict, "log", "does not hold it under a key that is good there")
+    verdict = judged(honest, short, "receipts/")
+    assert finding(verdict, "log", "batch 2 is not in blocks 1 to", Outcome.UNKNOWN)
+
+
+def test_a_bundle_that_ends_within_a_block_is_too_old(honest: World) -> None:
+    scan = scanned(honest)
+    sealed = log.verify_header(more(honest).envelope, (ISSUER.public_key,))
+    same = Sighting(sealed, scan.history.headers[-1].height, ())
+    history = replace(scan.history, headers=(*scan.history.headers, same))
+    verdict = judged(honest, replace(scan, history=history))
+    assert finding(verdict, "log", "ask for a newer export", Outcome.UNKNOWN)
 
 
 def test_another_place_than_the_logs_says_nothing(honest: World) -> None:
