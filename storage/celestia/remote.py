@@ -39,7 +39,6 @@ class CelestiaLedger:
     """A chain asked through one node; see `storage.ledger.Ledger` for what its methods promise."""
 
     margin: Final = MARGIN
-    patience: Final = PATIENCE
 
     def __init__(
         self, node: Node, light: LightClient, anchor: Anchor, fees: TxOptions | None = None
@@ -54,6 +53,8 @@ class CelestiaLedger:
         """
         self.kind, self.chain = kind_of(anchor.chain), anchor.chain
         self.first = anchor.height
+        # A served embedded ledger answers the same blobs with the same height, however late.
+        self.patience = 0 if self.kind == "embedded" else PATIENCE
         self._node, self._light, self._fees = node, light, fees or TxOptions()
         self._verifier = CelestiaVerifier()
 
@@ -98,7 +99,7 @@ class CelestiaLedger:
         Raises:
             MalformedError: No blobs, or more than a transaction can hold.
             OutcomeUnknownError: The answer was lost, or names a block that does not hold them.
-            UnavailableError: Refused or unreachable; nothing was taken.
+            UnavailableError: Refused or unreachable: by the node's word nothing was taken.
         """
         blobs = distinct(blobs)
         if (size := sum(len(blob.data) for blob in blobs)) > MAX_BLOB_BYTES:
@@ -114,6 +115,8 @@ class CelestiaLedger:
                 raise
             raise OutcomeUnknownError(str(error)) from error
         try:
+            if height > (head := self.head()) + self.margin:
+                raise UnavailableError(f"the newest block is {head}")
             self.reach(height)
             taken = self._holds(height, blobs)
         except (UnavailableError, MalformedError, VerificationError) as error:

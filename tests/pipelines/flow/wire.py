@@ -138,7 +138,7 @@ class Wire(httpx.AsyncBaseTransport):
     def _changed(self, value: Json) -> Json:
         """Return an answer with one thing in it changed: a height, a letter, a figure."""
         if isinstance(value, int):
-            return self._random.choice([max(1, value - 1), value + 1, value + 12])
+            return self._random.choice([max(1, value - 1), value + 1, value + 10**9])
         places = list(_leaves(value))
         holder, name = self._random.choice(places)
         old = holder[name]

@@ -158,6 +158,13 @@ def test_a_submission_at_a_height_that_does_not_hold_it_is_unknown(
     assert setting.ledger.find([ONE], 2) == 3
 
 
+def test_a_height_far_above_the_head_is_not_waited_for(setting: Setting) -> None:
+    setting.liar.changes = {"blob.Submit": lambda height: height + 10**9}
+    with pytest.raises(OutcomeUnknownError, match="the newest block is 2"):
+        setting.ledger.submit([ONE])
+    assert setting.ledger.find([ONE], 0) == 2
+
+
 @pytest.mark.parametrize("answer", [None, "7", -1, 0, 2**60, [3], {"height": 3}, True, 2.5])
 def test_an_answer_that_is_no_height_leaves_the_outcome_unknown(
     setting: Setting, answer: object
