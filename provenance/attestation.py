@@ -29,7 +29,10 @@ _KINDS: Final[dict[type, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Attestation:
-    """A verified envelope: who signed which commitment. `digest` names the envelope's bytes."""
+    """A verified envelope: who signed which commitment.
+
+    `digest` names the envelope's bytes, `subject` is the commitment's digest.
+    """
 
     digest: Digest
     envelope: bytes
@@ -37,11 +40,7 @@ class Attestation:
     kind: str
     name: str
     commitment: Commitment
-
-    @property
-    def subject(self) -> Digest:
-        """Digest of the commitment."""
-        return self.commitment.digest
+    subject: Digest
 
 
 def attest(commitment: Commitment, signer: Signer) -> Envelope:
@@ -73,7 +72,15 @@ def verify(data: bytes, trusted: Iterable[PublicKey]) -> Attestation:
         raise VerificationError(
             f"the subject is called {claimed.name!r}, not {_name(commitment)!r}"
         )
-    return Attestation(canonical.digest(data), data, key, claimed.kind, claimed.name, commitment)
+    return Attestation(
+        digest=canonical.digest(data),
+        envelope=data,
+        key=key,
+        kind=claimed.kind,
+        name=claimed.name,
+        commitment=commitment,
+        subject=commitment.digest,
+    )
 
 
 def parse_commitment(kind: str, predicate: bytes) -> Commitment:

@@ -1,15 +1,15 @@
 """A node over HTTP: one call at a time or many at once, each with a deadline and a bound."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
 import anyio
 import httpx
-from anyio.from_thread import start_blocking_portal
 
 from provenance.errors import MalformedError
 from storage.celestia.client.address import Address
@@ -23,6 +23,8 @@ T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
 
 CONNECT_SECONDS: Final = 10.0
+MOST_AT_ONCE: Final = 32
+"""Calls on their way; beyond that httpcore's pool takes time with the square of those who wait."""
 _BACKOFF: Final = (0.25, 0.5, 1.0)
 
 
@@ -62,6 +64,7 @@ class AsyncNode:
                 f"{self._address.origin}: the token would go unencrypted; use https, or allow it"
             )
         self._transport = transport or network(authorities)
+        self._places = anyio.Semaphore(MOST_AT_ONCE)
         self._most_bytes, self._sleep, self._numbers = most_bytes, sleep, count(1)
 
     async def ask(self, call: Call[T]) -> T:
@@ -96,7 +99,8 @@ class AsyncNode:
         try:
             request = self._request(encode_call(number, call), call.seconds)
             most = min(call.most, self._most_bytes)
-            status, body = await exchange(self._transport, request, most)
+            async with self._places:
+                status, body = await exchange(self._transport, request, most)
             return call.read(decode_reply(number, status, body, self._secrets(call)))
         except (NodeError, MalformedError) as error:
             raise self._located(call, error) from error.__cause__
@@ -154,24 +158,31 @@ class Node:
     """The same node, asked one call after the other; may be shared by threads."""
 
     def __init__(self, node: AsyncNode) -> None:
-        """Start the thread that asks `node`, which belongs to this object from now on."""
+        """Start the thread that asks `node`, which belongs to this object from now on.
+
+        The thread keeps no program alive: one that ends without `close` ends all the same.
+        """
         self._node = node
-        with ExitStack() as stack:
-            self._portal = stack.enter_context(start_blocking_portal())
-            stack.callback(self._portal.call, node.aclose)
-            self._stack = stack.pop_all()
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="node", daemon=True)
+        self._thread.start()
 
     def ask(self, call: Call[T]) -> T:
         """Return what the node answers; see `AsyncNode.ask`."""
-        future = self._portal.start_task_soon(self._node.ask, call)
+        future = asyncio.run_coroutine_threadsafe(self._node.ask(call), self._loop)
         try:
             return future.result()
         finally:
             future.cancel()  # when the wait was interrupted; a call that is done is not touched
 
     def close(self) -> None:
-        """Close the connections and end the thread."""
-        self._stack.close()
+        """Close the connections and end the thread; once is enough."""
+        if self._loop.is_closed():
+            return
+        asyncio.run_coroutine_threadsafe(self._node.aclose(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def __enter__(self) -> Self:
         return self

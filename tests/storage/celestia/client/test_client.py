@@ -1,7 +1,10 @@
 """The client over a transport of its own making: tries, bounds, deadlines, and what leaks."""
 
+import asyncio
 import json
 import logging
+import subprocess
+import sys
 import threading
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +19,7 @@ from typing_extensions import override
 from provenance.errors import MalformedError
 from storage.celestia.client import calls
 from storage.celestia.client.call import Call
-from storage.celestia.client.client import AsyncNode, Node
+from storage.celestia.client.client import MOST_AT_ONCE, AsyncNode, Node
 from storage.celestia.client.errors import DeadlineError, NodeError
 from storage.celestia.client.options import TxOptions
 from storage.celestia.client.token import Token
@@ -304,6 +307,48 @@ def test_threads_share_the_sync_face() -> None:
     assert results == [True] * 40
 
 
+def test_a_program_that_never_closes_its_node_ends_all_the_same() -> None:
+    code = (
+        "from storage.celestia.client.client import MOST_AT_ONCE, AsyncNode, Node\n"
+        "kept = [Node(AsyncNode('http://localhost:1'))]\nraise SystemExit(7)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 7
+
+
+class Crowded(httpx.AsyncBaseTransport):
+    """A transport that counts how many calls it carries at once."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await anyio.lowlevel.checkpoint()
+        self.now -= 1
+        number = json.loads(request.content)["id"]
+        return httpx.Response(200, json={"jsonrpc": "2.0", "id": number, **TRUE})
+
+
+def test_more_calls_than_places_wait_for_one_and_are_answered() -> None:
+    crowd, answers = Crowded(), list[bool]()
+
+    async def ask() -> None:
+        client = AsyncNode("http://localhost", transport=crowd)
+
+        async def one() -> None:
+            answers.append(await client.ask(READY))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(3 * MOST_AT_ONCE):
+                group.start_soon(one)
+
+    anyio.run(ask)
+    assert answers == [True] * (3 * MOST_AT_ONCE)
+    assert crowd.most == MOST_AT_ONCE
+
+
 def test_an_interrupted_wait_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while waiting: the call in the other thread is cancelled, closing returns."""
     body = Endless(b"")
@@ -315,9 +360,9 @@ def test_an_interrupted_wait_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> N
             monkeypatch.setattr(future, "result", _interrupt)
             return future
 
-        start = client._portal.start_task_soon
+        start: Callable[..., Any] = asyncio.run_coroutine_threadsafe
         with monkeypatch.context() as patch:
-            patch.setattr(client._portal, "start_task_soon", interrupt)
+            patch.setattr(asyncio, "run_coroutine_threadsafe", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 client.ask(READY)
         assert body.ended.wait(READY.seconds / 2), "the call went on to its deadline"
