@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[3]
 def test_the_ledger_tells_its_head_and_what_waits(rootline: Program, people: Any) -> None:  # noqa: ARG001
     status = rootline.json("ledger", "status")
     assert (status["head"], status["batches"], status["statements that wait"]) == (3, 2, 0)
-    assert "trusts its operator" in status["ledger"]
+    assert status["ledger"] == "embedded"
+    assert "trusts its operator" in status["worth"]
 
 
 def test_before_anything_is_posted_there_is_nothing_to_sign(rootline: Program) -> None:
