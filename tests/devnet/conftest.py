@@ -9,7 +9,8 @@ import pytest
 from storage.celestia.client import calls
 from storage.celestia.client.client import AsyncNode, Node
 from tests.devnet.building import Binaries, NotHereError, found
-from tests.devnet.nodes import Bridge, Chain, Role, Shape
+from tests.devnet.nodes import Bridge, Chain, Shape
+from tests.devnet.stores import Role
 
 collect_ignore = ["building.py", "record.py", "tether.py"]
 _NAMESPACES = count(1)

@@ -10,20 +10,14 @@ wanted: its store is a folder.
 """
 
 import json
-import re
-import shutil
-import subprocess
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Self
 
 from tests.devnet import raw
 from tests.devnet.building import Binaries
-from tests.devnet.processes import DevnetError, Process, clear, free_port
-
-NETWORK: Final = "private"
-Role = Literal["public", "read", "write", "admin"]
+from tests.devnet.processes import Process, clear, free_port
+from tests.devnet.stores import NETWORK, Role, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +54,7 @@ class Chain:
         self.binaries = binaries
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._stores = [_Store.make(folder / f"bridge{n}", binaries) for n in range(bridges)]
+        self._stores = [Store.make(folder / f"bridge{n}", binaries) for n in range(bridges)]
         home = folder / "chain"
         home.mkdir(parents=True)
         names = ("-home", str(home), "-chain", NETWORK)
@@ -89,11 +83,8 @@ class Chain:
 
     def twin(self, number: int) -> "Bridge":
         """Start a second node that signs with the key of bridge `number`."""
-        original = self._stores[number]
-        copy = _Store.make(self._folder / f"twin{number}", self.binaries)
-        shutil.rmtree(copy.folder / "keys")
-        shutil.copytree(original.folder / "keys", copy.folder / "keys")
-        return Bridge(self, replace(copy, account=original.account))
+        twin = self._stores[number].copy(self._folder / f"twin{number}", self.binaries)
+        return Bridge(self, twin)
 
     def height(self) -> int:
         """Return the chain's height, asked of the validator and not of a bridge."""
@@ -124,7 +115,7 @@ class Bridge:
     def __init__(
         self,
         chain: Chain,
-        store: "_Store",
+        store: Store,
         *,
         authentication: bool = True,
         archival: bool = True,
@@ -144,9 +135,7 @@ class Bridge:
         if limits:
             store.set("RequestsPerSec", str(limits[0]))
             store.set("Burst", str(limits[1]))
-
         self._store = store
-        self._binary = chain.binaries.bridge
         self._port = free_port()
         self._authority = certificate[0] if certificate else None
         self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self._port}"
@@ -154,7 +143,7 @@ class Bridge:
         self._authentication = authentication
         self._environment = {"CELESTIA_CUSTOM": f"{NETWORK}:{chain.block1}"}
         self._command = [
-            *(str(self._binary), "bridge", "start", "--node.store", str(store.folder)),
+            *(str(chain.binaries.bridge), "bridge", "start", "--node.store", str(store.folder)),
             *("--core.ip", "127.0.0.1", "--core.port", str(chain.grpc)),
             *("--rpc.addr", "127.0.0.1", "--rpc.port", str(self._port)),
             *(["--archival"] if archival else []),
@@ -192,15 +181,10 @@ class Bridge:
         self.restart()
         self._process.wait_until(f"tail {tail}", lambda: self._tail() == tail)
 
-    def _tail(self) -> int:
-        header = raw.ask(self.url, "header.Tail", token=self.token("read"))
-        return int(header["header"]["height"])
-
-    def restart(self, *, wait: bool = True) -> None:
-        """Start it again over the same store, at the same port."""
+    def restart(self) -> None:
+        """Start it again over the same store, at the same port, and wait until it has a block."""
         self._process = self._start()
-        if wait:
-            self.await_ready()
+        self.await_ready()
 
     def await_ready(self) -> None:
         """Return once it answers with a block."""
@@ -210,6 +194,10 @@ class Bridge:
         except BaseException:
             self._process.kill()
             raise
+
+    def _tail(self) -> int:
+        header = raw.ask(self.url, "header.Tail", token=self.token("read"))
+        return int(header["header"]["height"])
 
     def _start(self) -> Process:
         return Process(self._command, self._store.folder.with_suffix(".log"), self._environment)
@@ -225,12 +213,7 @@ class Bridge:
         """Return itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop."""
         self.stop()
 
@@ -240,58 +223,3 @@ def _encrypted(certificate: tuple[Path, Path] | None) -> list[str]:
         return []
     chain, key = map(str, certificate)
     return ["--rpc.tls", "--rpc.tls-cert", chain, "--rpc.tls-key", key]
-
-
-@dataclass(frozen=True, slots=True)
-class _Store:
-    """A bridge node's folder: its configuration, its keys, its account's address."""
-
-    folder: Path
-    account: str
-    binary: Path
-    tokens: dict[Role, str] = field(default_factory=dict)
-
-    @classmethod
-    def make(cls, folder: Path, binaries: Binaries) -> "_Store":
-        """Make a folder for a node that listens at loopback alone."""
-        made = _celestia(
-            binaries.bridge, "init", "--core.ip", "127.0.0.1", "--node.store", str(folder)
-        )
-        address = re.search(r"^ADDRESS: (celestia1[0-9a-z]{38})$", made, re.MULTILINE)
-        if address is None:
-            raise DevnetError("celestia bridge init named no address")
-        store, here = cls(folder, address[1], binaries.bridge), f"/ip4/127.0.0.1/tcp/{free_port()}"
-        store.set("ListenAddresses", f'["{here}"]')
-        store.set("NoAnnounceAddresses", f'["{here}"]')
-        return store
-
-    def set(self, name: str, value: str) -> None:
-        """Give one setting of config.toml, there once, another value."""
-        settings = self.folder / "config.toml"
-        line = re.compile(rf"^( *){name} = .*$", re.MULTILINE)
-        text, count = line.subn(rf"\g<1>{name} = {value}", settings.read_text())
-        if count != 1:
-            raise DevnetError(f"config.toml has {count} lines {name}")
-        settings.write_text(text)
-
-    def token(self, role: Role) -> str:
-        """Return a token of one role."""
-        if role not in self.tokens:
-            said = _celestia(self.binary, "auth", role, "--node.store", str(self.folder))
-            self.tokens[role] = said.strip().splitlines()[-1]
-        return self.tokens[role]
-
-
-def _celestia(binary: Path, *arguments: str) -> str:
-    """Return what a short command of the node prints, warnings and all."""
-    ran = subprocess.run(
-        [binary, "bridge", *arguments],
-        env={"CELESTIA_CUSTOM": NETWORK, "HOME": "/nonexistent"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if ran.returncode:
-        raise DevnetError(f"celestia bridge {arguments[0]}: {ran.stdout[-500:]}")
-    return ran.stdout

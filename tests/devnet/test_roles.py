@@ -12,7 +12,7 @@ from storage.celestia.client.options import TxOptions
 from storage.celestia.client.token import Token
 from storage.celestia.share import Blob
 from tests.devnet.conftest import Devnet
-from tests.devnet.nodes import Role
+from tests.devnet.stores import Role
 
 pytestmark = pytest.mark.devnet
 RANK: list[Role | None] = [None, "public", "read", "write", "admin"]
