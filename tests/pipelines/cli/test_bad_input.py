@@ -190,7 +190,7 @@ print(killed)
 """
 
 
-@pytest.mark.parametrize("stride", ["37", pytest.param("3", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", ["61", pytest.param("3", marks=pytest.mark.slow)])
 def test_killed_at_any_moment_the_next_run_completes_and_posts_nothing_twice(
     rootline: Program, stride: str
 ) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -52,6 +52,7 @@ class Story:
     run: Run
     checkpoint: bytes
     early: Policy
+    made: dict[int | None, Bundle] = field(default_factory=dict)
 
     @property
     def policy(self) -> Policy:
@@ -65,6 +66,13 @@ class Story:
         )
 
     def bundle(self, *, signed_above: int | None = None) -> Bundle:
+        """Return a bundle of one's own to change; it is put together once, which takes long."""
+        if signed_above not in self.made:
+            self.made[signed_above] = self.bundled(signed_above)
+        kept = self.made[signed_above]
+        return Bundle(self.space, dict(kept.members), set(kept.shown))
+
+    def bundled(self, signed_above: int | None = None) -> Bundle:
         made = Bundle(self.space)
         made.add_log([self.checkpoint])
         made.add_blocks(signed_above=signed_above)
@@ -124,7 +132,7 @@ def test_an_honest_bundle_holds_through_files(story: Story, tmp_path: Path) -> N
 
 
 def test_the_same_home_gives_the_same_bundle(story: Story) -> None:
-    assert story.bundle().members == story.bundle().members
+    assert story.bundled().members == story.bundled().members == story.bundle().members
 
 
 @pytest.mark.parametrize("name", ["bundle", "policy"])
