@@ -20,6 +20,12 @@ from provenance.poseidon import from_words, kernels, to_words
 hashes = kernels.Kernel("scalar").poseidon_rows(to_words([1, 2]).reshape(1, 2, 4))
 print(*from_words(hashes), sum(kernels._hash_rows.stats.cache_hits.values()))
 """
+DOUBLE = """
+from provenance import compiling
+from tests.provenance import test_compiling as here
+function = compiling.kept(here)(here.doubled)
+print(function(21), sum(function.stats.cache_hits.values()))
+"""
 OF_1_AND_2 = "7853200120776062878684798364095072458815029376092732009249414926327459813530"
 NO_ROOM = """
 import resource, signal
@@ -41,7 +47,7 @@ def kept(folder: Path | str, monkeypatch: pytest.MonkeyPatch, *modules: ModuleTy
 
 
 def hashed(folder: Path, script: str = HASH) -> tuple[str, bool]:
-    """Return a hash that another process computes, and whether it found the code compiled."""
+    """Return what another process computes, and whether it found the code compiled."""
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT,
@@ -86,13 +92,20 @@ def test_without_a_folder_that_can_be_written_nothing_is_kept(
     assert not list(Path(__file__).parent.rglob("*.nbi"))
 
 
-def test_a_full_disk_costs_no_hash_and_a_process_finds_what_another_has_compiled(
-    tmp_path: Path,
-) -> None:
-    """In one test: compiling takes seconds, and the second process compiles for both."""
-    assert hashed(tmp_path, NO_ROOM + HASH) == (OF_1_AND_2, False)
+def test_a_process_finds_what_another_has_compiled(tmp_path: Path) -> None:
     assert hashed(tmp_path) == (OF_1_AND_2, False)
     assert hashed(tmp_path) == (OF_1_AND_2, True)
+
+
+@pytest.mark.parametrize(
+    ("script", "result"),
+    [(DOUBLE, "42"), pytest.param(HASH, OF_1_AND_2, marks=pytest.mark.slow)],
+    ids=["double", "hash"],
+)
+def test_a_full_disk_costs_no_result(tmp_path: Path, script: str, result: str) -> None:
+    assert hashed(tmp_path, NO_ROOM + script) == (result, False)
+    assert hashed(tmp_path, script) == (result, False)
+    assert hashed(tmp_path, script) == (result, True)
 
 
 def cut(data: bytes) -> bytes:
