@@ -71,6 +71,8 @@ class Chain:
         self.block1: str = said["block1"]
         self.grpc: int = said["grpc"]
         self.rpc: int = said["rpc"]
+        # Before block 2 a validator does not give block 1 by its hash, and a bridge node ends.
+        self.wait_for(2)
 
     @property
     def pid(self) -> int:

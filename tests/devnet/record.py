@@ -21,6 +21,7 @@ from hashlib import shake_256
 from pathlib import Path
 from typing import Any, Final
 
+from storage.celestia.share import Blob, count_shares
 from tests.devnet import raw
 from tests.devnet.building import found
 from tests.devnet.nodes import Bridge, Chain, Shape
@@ -118,11 +119,26 @@ def _asked(
         "header": header,
         "get_all": [{**blob, "data": None} for blob in told],
         "namespace_data": raw.ask(bridge.url, "share.GetNamespaceData", height, namespace),
+        "get_range": _shares(bridge, height, header, told),
         "get_proof": [raw.ask(bridge.url, "blob.GetProof", *place) for place in places],
         "commitment_proof": [
             raw.ask(bridge.url, "blob.GetCommitmentProof", *place) for place in places
         ],
     }
+
+
+def _shares(bridge: Bridge, height: int, header: Any, told: list[Any]) -> dict[str, Any] | None:
+    """Return the first blob's shares; a node never answers for more than one namespace."""
+    if not told:
+        return None
+    first = told[0]
+    signer = base64.b64decode(first.get("signer", ""))
+    space, data = (base64.b64decode(first[name]) for name in ("namespace", "data"))
+    width = len(header["dah"]["row_roots"])
+    start = first["index"] // width * (width // 2) + first["index"] % width
+    end = start + count_shares(Blob(space, data, first["share_version"], signer))
+    answer = raw.ask(bridge.url, "share.GetRange", height, start, end)
+    return {"start": start, "end": end, "answer": answer}
 
 
 def _refused(bridge: Bridge) -> list[Any]:

@@ -20,7 +20,7 @@ from storage.celestia.client.errors import NodeError
 from storage.celestia.commitment_proof import CommitmentProof, verify_commitment_proof
 from storage.celestia.extended import ExtendedHeader
 from storage.celestia.namespace_data import NamespaceData, NamespaceRow, is_absent, verify_namespace
-from storage.celestia.share import Blob, share_commitment
+from storage.celestia.share import Blob, share_commitment, split
 
 ROOT: Final = Path(__file__).parents[3]
 RECORDED: Final[dict[str, Any]] = json.loads(
@@ -168,6 +168,16 @@ def test_a_nodes_own_proof_reads() -> None:
         for told, blob in zip(case["get_proof"], own_blobs(case), strict=True):
             place = (1, blob.namespace, share_commitment(blob))
             assert calls.blob_get_proof(*place).read(told)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_a_range_of_shares_is_the_first_blobs(case: dict[str, Any]) -> None:
+    told, blobs = case["get_range"], own_blobs(case)
+    if not blobs:
+        assert told is None
+        return
+    found = calls.share_get_range(1, told["start"], told["end"]).read(told["answer"])
+    assert found.shares == split(blobs[0])
 
 
 @pytest.mark.parametrize("place", range(len(RECORDED["pruned"])))
