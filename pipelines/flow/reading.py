@@ -15,6 +15,7 @@ from pipelines.flow.workspace import namespace_of
 from pipelines.progress import Progress, Silent
 from provenance.anchor import Anchor, Blocks, Step
 from provenance.audit import Scanned
+from provenance.audit.case import Hashes
 from provenance.envelope import PublicKey
 from provenance.errors import UnavailableError, VerificationError
 from provenance.field import Digest
@@ -210,7 +211,7 @@ def read_logs(
         VerificationError: What the ledger gave is not proved, or contradicts an anchor.
     """
     readers = [_Reader(n, keys, Chronicle(keys, {})) for n, keys in task.logs]
-    last = _read(ledger, policy, task, readers, progress)
+    last, hashes = _read(ledger, policy, task, readers, progress)
     hung = task.anchors[0]
     scans = []
     sets: dict[Digest, Powers] = {}
@@ -221,7 +222,7 @@ def read_logs(
         thirds = 1 if task.last > hung.height else 2
         lone = any(Step(block).is_held(thirds=thirds) for block in kept.values())
         blocks = Blocks(task.anchors, kept, dict.fromkeys(kept, hung), (), lone)
-        scans.append(_scanned(task, reader, ledger, source, blocks))
+        scans.append(_scanned(task, reader, ledger, source, blocks, hashes))
     return tuple(scans)
 
 
@@ -249,16 +250,19 @@ def _read(
     task: Task,
     readers: Sequence[_Reader],
     progress: Progress,
-) -> Block:
+) -> tuple[Block, Hashes]:
+    """Return the last block, and the hashes of all."""
     anchors = {anchor.height: anchor for anchor in task.anchors}
     for anchor in anchors.values():
         if not task.first <= anchor.height <= task.last:
             _check_anchor(block_at(ledger, anchor.height), anchor)
     block: Block | None = None
+    hashes = bytearray()
     name = f"reading blocks {task.first} to {task.last}"
     with progress.stage(name, task.blocks) as stage:
         for page in pages(ledger, task.namespaces, task.first, task.last, None):
             block = page.block
+            hashes += block.hash
             if block.height in anchors:
                 _check_anchor(block, anchors[block.height])
             for reader in readers:
@@ -266,7 +270,7 @@ def _read(
             stage.advance()
     if block is None:
         raise UnavailableError("there is no block to read")
-    return block
+    return block, Hashes(task.first, bytes(hashes))
 
 
 def _check_anchor(block: Block, anchor: Anchor) -> None:
@@ -277,7 +281,9 @@ def _check_anchor(block: Block, anchor: Anchor) -> None:
         )
 
 
-def _scanned(task: Task, reader: _Reader, ledger: Ledger, source: str, blocks: Blocks) -> Scanned:
+def _scanned(
+    task: Task, reader: _Reader, ledger: Ledger, source: str, blocks: Blocks, hashes: Hashes
+) -> Scanned:
     return Scanned(
         source=source,
         ledger=ledger.kind,
@@ -287,4 +293,5 @@ def _scanned(task: Task, reader: _Reader, ledger: Ledger, source: str, blocks: B
         last=task.last,
         history=reader.chronicle.whole(),
         blocks=blocks,
+        hashes=hashes,
     )

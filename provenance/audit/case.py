@@ -1,6 +1,6 @@
 """What the checks of one audit share: evidence, policy, verifiers, and where findings go."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from provenance.anchor import Blocks
@@ -25,6 +25,34 @@ class Verifiers:
 
 
 @dataclass(frozen=True, slots=True)
+class Hashes(Mapping[int, Digest]):
+    """The hash of each block in a row, by height; 32 bytes each, since a year has millions.
+
+    Attributes:
+        first: The lowest height.
+        packed: The hashes, one after the other.
+    """
+
+    first: int
+    packed: bytes
+
+    def __getitem__(self, height: int) -> Digest:
+        """Return the hash of the block at `height`, or raise KeyError."""
+        if not 0 <= height - self.first < len(self):
+            raise KeyError(height)
+        begin = 32 * (height - self.first)
+        return Digest(self.packed[begin : begin + 32])
+
+    def __len__(self) -> int:
+        """Return how many blocks there are."""
+        return len(self.packed) // 32
+
+    def __iter__(self) -> Iterator[int]:
+        """Give the heights, in order."""
+        return iter(range(self.first, self.first + len(self)))
+
+
+@dataclass(frozen=True, slots=True)
 class Scanned:
     """What an auditor read of an issuer's log himself: every blob of a namespace, block by block.
 
@@ -39,6 +67,7 @@ class Scanned:
         history: What was found, with all that is wrong.
         blocks: Of the blocks that were read, those that something is said of: with a header, with
             a run's seed, with an anchor, and the last.
+        hashes: The hash of every block that was read, by its height.
     """
 
     source: str
@@ -49,6 +78,7 @@ class Scanned:
     last: int
     history: History
     blocks: Blocks
+    hashes: Mapping[int, Digest]
 
 
 @dataclass(frozen=True, slots=True)

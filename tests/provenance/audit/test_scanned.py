@@ -321,6 +321,14 @@ def test_heights_that_were_not_read_say_nothing(honest: World) -> None:
 # reading
 
 
+def test_the_hash_of_every_block_that_was_read_is_kept(honest: World) -> None:
+    scan = scanned(honest, first=3)
+    read = {h: honest.block(h).hash for h in range(3, honest.ledger.head() + 1)}
+    assert dict(scan.hashes) == read
+    assert 2 not in scan.hashes
+    assert honest.ledger.head() + 1 not in scan.hashes
+
+
 def test_a_policy_without_an_anchor_or_a_key_reads_nothing(honest: World) -> None:
     with pytest.raises(UnavailableError, match="no anchor for memory chain"):
         scanned(honest, replace(honest.policy, anchors=()))
