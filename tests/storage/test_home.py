@@ -102,7 +102,7 @@ def test_all_paths_and_all_tools_stay_inside(tmp_path: Path) -> None:
         getattr(home, name) for name, value in vars(Home).items() if isinstance(value, property)
     ]
     assert len(paths) == 16
-    assert all(path.parent == home.path for path in paths)
+    assert all(path.is_relative_to(home.path) for path in paths)
     named = [value for value in home.environment().values() if "/" in value]
     assert len(named) == 4
     assert all(Path(value).is_relative_to(home.path) for value in named)
