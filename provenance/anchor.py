@@ -1,8 +1,10 @@
 """Which blocks an auditor may believe: those that hang on an anchor of his policy.
 
-Downwards from a believed block every block is fixed by its successor's `previous`. Upwards from an
-anchor a signed block counts in one of two ways, and only while the anchor is within the trusting
-period at the time of the check (keys that validators have given up could sign another history):
+Downwards from a believed block every block is fixed by its successor's `previous`; believed
+neighbours must link, and the upper one's validators be those that the lower one announced. Upwards
+from an anchor a signed block counts in one of two ways, and only while the anchor is within the
+trusting period at the time of the check (keys that validators have given up could sign another
+history):
 
 - the next block, if it names the block below as its previous one and is signed by the validators
   that the block below announced;
@@ -114,6 +116,24 @@ class Step:
         return 3 * max(self._power.values(), default=0) > thirds * self._total
 
 
+def check_neighbours(below: Block, block: Block) -> None:
+    """Raise VerificationError if two believed blocks of adjacent heights do not follow each other.
+
+    Where hash links are right and only the validators are not the announced ones, whoever vouched
+    for a block above made up its validators: light/verifier.go, VerifyAdjacent, there upwards only.
+    """
+    if block.previous != below.hash:
+        raise VerificationError(
+            f"{block.chain}: the believed block {block.height} does not follow block "
+            f"{below.height}, {below.hash.hex()}, which is believed too: the chain has a fork"
+        )
+    if block.validators != below.next_validators:
+        raise VerificationError(
+            f"{block.chain}: block {block.height} is by validators whom block {below.height} did "
+            "not announce: whoever vouched for it, or for one above it, broke the chain's rules"
+        )
+
+
 def check_times(below: Block, block: Block) -> None:
     """Raise VerificationError if `block` is not later than `below`."""
     if block.time <= below.time:
@@ -143,7 +163,7 @@ def believe(
 
     Raises:
         VerificationError: Another block than an anchor at its height, two believed blocks for one
-            height, or times that do not rise.
+            height, neighbours that do not follow each other, or times that do not rise.
     """
     ranked = tuple(sorted(anchors, key=lambda anchor: -anchor.height))
     walk = _Walk(ranked, linked, signed, now, trusting)
@@ -151,6 +171,8 @@ def believe(
         walk.start(anchor)
     for below, block in pairwise(sorted(walk.believed)):
         check_times(walk.believed[below], walk.believed[block])
+        if block == below + 1:
+            check_neighbours(walk.believed[below], walk.believed[block])
     limits = tuple(dict.fromkeys(walk.limits))
     return Blocks(ranked, walk.believed, walk.hung, limits, walk.is_lone)
 

@@ -6,6 +6,7 @@ both signed by validators that count, go to the store as a dispute and stop ever
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from provenance.anchor import DRIFT, Step, check_times
 from provenance.errors import UnavailableError, VerificationError
@@ -72,7 +73,11 @@ class Believed:
         )
 
     def link(self, page: Sequence[ExtendedHeader], low: int, above: ExtendedHeader) -> None:
-        """Keep the headers from `low` up to the believed one `above`, if they link to it."""
+        """Keep the headers from `low` up to the believed one `above`, if they link to it.
+
+        Links fix them, whoever signed them; that each also names the validators of the next one
+        shows that `above` was not made up by a third of the power.
+        """
         if len(page) != above.header.height - low:
             raise UnavailableError(
                 f"the node answered {len(page)} headers of {above.header.height - low} from block "
@@ -88,6 +93,8 @@ class Believed:
                     f"block {above.header.height} leads down to"
                 )
             check_times(block.block, upper.block)
+        for block, upper in pairwise((*page, above)):
+            self._agree(block, upper)
         self.keep(page)
 
     def keep(self, page: Sequence[ExtendedHeader]) -> None:
@@ -97,9 +104,20 @@ class Believed:
             (self.store.get(self.chain, low - 1), page[0]),
             (page[-1], self.store.get(self.chain, high + 1)),
         ):
-            if below and upper and not _is_linked(below, upper):
-                self.store.dispute(below.header.height, (below, upper))
+            if below and upper:
+                self._agree(below, upper)
         self.store.put(page)
+
+    def _agree(self, below: ExtendedHeader, upper: ExtendedHeader) -> None:
+        """Stop if one of two neighbours that count is not of the other's history.
+
+        Either may be believed already. If only the validators are not the announced ones, it is
+        the upper block that needs a decision: everything that hangs on it was made up with it.
+        """
+        if not _is_linked(below, upper):
+            self.store.dispute(below.header.height, (below, upper))
+        if upper.header.validators != below.header.next_validators:
+            self.store.dispute(upper.header.height, (below, upper))
 
     def same(self, found: ExtendedHeader) -> ExtendedHeader:
         """Return the believed header of `found`'s height, if that is what `found` is."""

@@ -278,6 +278,26 @@ def test_links_that_lead_below_the_anchor_to_another_history_are_a_fork() -> Non
         believed(other[4:8], [chain[4], other[8]], at(5))
 
 
+@pytest.mark.parametrize("anchor", [9, 5], ids=["from above", "after a jump"])
+def test_links_to_validators_whom_the_block_below_did_not_announce_are_an_alarm(
+    anchor: int,
+) -> None:
+    """Whoever holds 40% makes up blocks of a set of his own that even link to the anchor."""
+    whale = crewed({"w": 40, "x": 20, "y": 20, "z": 20})
+    made_up = crewed({"w": 1, **dict.fromkeys("abcdefghi", 1)})
+    chain = [at_height(height, whale if height < 6 else made_up) for height in range(1, 10)]
+    with pytest.raises(VerificationError, match="block 6 is by validators whom block 5 did not"):
+        believe(chain[5:8], [chain[4], chain[8]], [at(anchor)], NOW, TRUSTING)
+
+
+def test_believed_neighbours_that_do_not_link_are_an_alarm() -> None:
+    """Two anchors' walks end side by side: the block that both would name is left out."""
+    chain = [at_height(height, crewed(FOUR)) for height in range(1, 10)]
+    other = at_height(7, crewed(FOUR), "fork")
+    with pytest.raises(VerificationError, match="block 8 does not follow block 7"):
+        believe([chain[7], chain[8]], [chain[4], other], [at(9), at(5)], NOW, TRUSTING)
+
+
 def test_a_fork_below_a_second_anchor_is_an_alarm_that_names_both_blocks() -> None:
     crew = crewed(FOUR)
     chain = [at_height(height, crew) for height in range(1, 10)]

@@ -189,6 +189,59 @@ def test_exactly_a_third_of_the_power_cannot_lead_to_a_set_of_its_own(tmp_path: 
     assert client(tmp_path / "other", node).head() == node.lies[40]
 
 
+WHALE = Crew.of(whale=40, b=20, c=20, d=20)
+SYBILS = Crew.of(*"stuvwxyz", whale=1)
+
+
+def made_up() -> Chain:
+    """Return a history above block 5 that somebody with 40% of the power makes up, whole."""
+    return Chain("many-1", WHALE, 5).extend(7, SYBILS)
+
+
+def test_a_set_that_nobody_announced_is_found_out_by_whoever_reads_every_block(
+    tmp_path: Path,
+) -> None:
+    node = Node(made_up())
+    assert client(tmp_path, node, 5).head() == node.chain.at(12)
+    with pytest.raises(EquivocationError, match="two signed histories at block 6"):
+        client(tmp_path, node, 5).at(6)
+    with pytest.raises(EquivocationError, match="two signed histories at block 6"):
+        client(tmp_path, node, 5).head()  # the anchor below does not decide about it
+    real = Chain("many-1", WHALE, 9)
+    light = client(tmp_path, Node(real), real.anchor(6))
+    assert light.head() == real.at(9)
+    assert light.at(5) == real.at(5)
+
+
+def test_reading_upwards_stops_there_too(tmp_path: Path) -> None:
+    with pytest.raises(VerificationError, match="validators that nobody announced"):
+        client(tmp_path, Node(made_up()), 5).at(6)
+
+
+def test_who_could_alone_have_led_a_jump_is_seen(tmp_path: Path) -> None:
+    light = client(tmp_path, Node(made_up()), 5)
+    assert not light.is_lone
+    light.head()
+    assert light.is_lone
+    (tmp_path / "many").mkdir()
+    several = client(tmp_path / "many", Node(LONG), 5)
+    several.head()
+    assert not several.is_lone
+    (tmp_path / "steps").mkdir()
+    steps = client(tmp_path / "steps", Node(Chain("many-1", WHALE, 9)), 5)
+    assert [steps.at(height).header.height for height in range(6, 10)] == [6, 7, 8, 9]
+    assert not steps.is_lone  # to the next block it takes two thirds
+
+
+def test_links_alone_do_not_carry_a_set_that_nobody_announced(tmp_path: Path) -> None:
+    node = Node(made_up())
+    light = client(tmp_path, node, 12)
+    with pytest.raises(EquivocationError, match="two signed histories at block 6"):
+        light.at(3)
+    kept = {each.header.height for _, each in store_in(tmp_path).disputed("many-1")}
+    assert kept == {5, 6}
+
+
 def test_old_keys_cannot_write_on_from_an_old_anchor(tmp_path: Path) -> None:
     now = LONG.at(5).header.time + WEEK
     forgery = LONG.fork(5).extend(1, CREW, change=lambda h: replace(h, time=now - SECOND))
