@@ -2,7 +2,8 @@
 
 The monitor asks this of each block that it reads, the auditor of what his bundle holds or of what
 he has read himself. The same bytes posted twice are no problem; two different headers for one place
-are.
+are. Anybody can post the headers of another log of the same issuer in this one's namespace: whoever
+reads a namespace names its `Place`, and what was not signed for it is a stranger's copy there.
 
 What must be remembered is short texts by kind and key (`Facts`), so that a monitor keeps them on
 the disk and needs no more memory after a year than after a day:
@@ -12,6 +13,7 @@ the disk and needs no more memory after a year than after a day:
     start <id>    the run's name                       run <start>     the run statement's digest
     head, gap     the newest number, the first gap     orphan <start>  a run without its start
     posted <id>   a header's envelope, with its entries
+    foreign <log> the number of a header of a log that had not begun here
     open, unopened <id>  envelopes that were posted whole, and those of which only the digest was
 """
 
@@ -26,7 +28,7 @@ from provenance.dataset import DatasetCommitment
 from provenance.envelope import PublicKey
 from provenance.errors import ProvenanceError
 from provenance.field import Digest
-from provenance.log import FULL, SealedHeader
+from provenance.log import FULL, Genesis, SealedHeader
 from provenance.training import Run, RunStart
 
 
@@ -43,6 +45,28 @@ class Sighting:
     sealed: SealedHeader
     height: int | None = None
     entries: tuple[bytes, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a log is read, and which logs are looked for there.
+
+    Attributes:
+        ledger: Kind of the ledger.
+        chain: Chain id.
+        namespace: The namespace, 29 bytes.
+        logs: Ids of the logs that are looked for; none: whichever begins there first.
+    """
+
+    ledger: str
+    chain: str
+    namespace: bytes
+    logs: frozenset[Digest] = frozenset()
+
+    def holds(self, genesis: Genesis) -> bool:
+        """Return whether a first header was signed for this place."""
+        named = (genesis.ledger, genesis.chain, genesis.namespace)
+        return named == (self.ledger, self.chain, self.namespace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +187,13 @@ class Examination:
         facts: What was met before.
         keys: Keys whose attestations count.
         opened: Envelopes by digest, for entries that publish only a digest.
+        place: Where the sightings were read; None where they are of one log already.
     """
 
     facts: Facts
     keys: Sequence[PublicKey]
     opened: Mapping[Digest, bytes]
+    place: Place | None = None
 
     @property
     def head(self) -> tuple[int, Digest] | None:
@@ -203,7 +229,11 @@ class Examination:
         header, digest = sighting.sealed.header, sighting.sealed.digest
         if sighting.entries is not None:
             self.facts.put("posted", document_digest(sighting.sealed.envelope).hex(), "")
+        if self.place is not None and self._is_foreign(self.place, sighting.sealed):
+            return SEEN_BEFORE
         if self.facts.get("header", str(header.sequence)) is None:
+            if self.place is not None and header.genesis is not None:
+                return self._begin(self.place, sighting)
             return self._append(sighting, digest)
         if self.digest_of(header.sequence) != digest:
             kind = "second-log" if header.sequence == 0 else "fork"
@@ -212,6 +242,31 @@ class Examination:
         if sighting.entries is None or self.facts.get("unseen", str(header.sequence)) is None:
             return SEEN_BEFORE
         return self._fill(sighting, digest)
+
+    def _is_foreign(self, place: Place, sealed: SealedHeader) -> bool:
+        """Whether a header belongs to a log that is not this place's, or has not begun here."""
+        header, head = sealed.header, self.head
+        if header.genesis is not None:
+            return not place.holds(header.genesis)
+        log = header.log_id
+        if head is not None and log == self.digest_of(0):
+            return False
+        if self.facts.get("foreign", log.hex()) is None:
+            self.facts.put("foreign", log.hex(), str(header.sequence))
+        return True
+
+    def _begin(self, place: Place, sighting: Sighting) -> Added:
+        """Take a first header that was signed for this place, if it is one that is looked for."""
+        digest = sighting.sealed.digest
+        if place.logs and digest not in place.logs:
+            words = f"its issuer began another log in this place, {digest.hex()[:16]}…"
+            return Added(problems=(Problem("second-log", "batch 0", words),))
+        added, early = self._append(sighting, digest), self.facts.get("foreign", digest.hex())
+        if early is None:
+            return added
+        words = "it was posted before the first header of its log"
+        before = Problem("rewritten", f"batch {early}", words)
+        return replace(added, problems=(*added.problems, before))
 
     def _header(self, sequence: int) -> tuple[Digest, int]:
         digest, _, height = (self.facts.get("header", str(sequence)) or "").partition(" ")
@@ -356,8 +411,13 @@ class Examination:
 class Chronicle:
     """A log that is read once, from its sightings in the order in which they were met."""
 
-    def __init__(self, keys: Sequence[PublicKey], opened: Mapping[Digest, bytes]) -> None:
-        self.examination = Examination(MemoryFacts(), keys, opened)
+    def __init__(
+        self,
+        keys: Sequence[PublicKey],
+        opened: Mapping[Digest, bytes],
+        place: Place | None = None,
+    ) -> None:
+        self.examination = Examination(MemoryFacts(), keys, opened, place)
         self._headers: list[Sighting] = []
         self._attestations: list[tuple[int, Attestation]] = []
         self._unopened: set[Digest] = set()

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
-from pipelines.flow.monitoring import Watch, check_place
+from pipelines.flow.monitoring import Watch
 from pipelines.flow.scanning import Page, block_at, pages, sightings
 from provenance import canonical, checkpoint
 from provenance.checkpoint import Checkpoint
@@ -25,14 +25,14 @@ from provenance.errors import (
     VerificationError,
 )
 from provenance.field import Digest
-from provenance.history import Examination, Problem, Sighting
+from provenance.history import Examination, Place, Problem
 from storage.atomic import create_atomic, read_bounded, sweep, write_atomic
 from storage.celestia.client.errors import NodeError
 from storage.celestia.header_store import EquivocationError
 from storage.ledger import Ledger
 from storage.scans import Scan
 
-KIND: Final = "rootline/scan/v1"
+KIND: Final = "rootline/scan/v2"
 TOGETHER: Final = 64
 """Blocks that are written down in one transaction."""
 FIRST_PAUSE: Final = 1.0
@@ -48,6 +48,15 @@ class Event:
     kind: str
     words: str
     values: Mapping[str, int | str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Claiming(Protocol):
+    """A ledger whose `head` covers what was verified before, whatever its node knows now."""
+
+    def claimed_head(self) -> int:
+        """Return the height that the node itself calls its newest."""
+        ...
 
 
 def watched(ledger: Ledger, watch: Watch, log: Digest | None) -> bytes:
@@ -78,8 +87,8 @@ class Monitor:
         folder: Where checkpoints are put.
         every: Blocks after which a checkpoint is signed although the log has no new head; 0: never.
         tell: Takes what is to be told.
-        past: What this key signed before, by height, where the scan that it was signed from is
-            lost: it is not signed anew, and not contradicted.
+        past: What this key signed before, by height, in this namespace: the scan that it was signed
+            from may be lost or older. It is not signed anew, and not contradicted.
     """
 
     ledger: Ledger
@@ -90,19 +99,22 @@ class Monitor:
     folder: Path
     every: int
     tell: Callable[[Event], None]
-    past: Mapping[int, Checkpoint] = field(default_factory=dict)
+    past: Mapping[int, tuple[Checkpoint, ...]] = field(default_factory=dict)
 
     @property
     def examination(self) -> Examination:
         """The log as it was met so far."""
-        return Examination(self.scan, self.watch.keys, {})
+        logs = frozenset(() if self.log is None else (self.log,))
+        place = Place(self.ledger.kind, self.ledger.chain, self.watch.namespace, logs)
+        return Examination(self.scan, self.watch.keys, {}, place)
 
     def catch_up(self) -> None:
         """Read to the ledger's head and sign what is to be signed.
 
         Raises:
             EquivocationError: The ledger has two histories; it is written down as a problem.
-            UnavailableError: A block cannot be read; what was read before it is written down.
+            UnavailableError: A block cannot be read, or the node is behind what was read; that is
+                written down.
             VerificationError, MalformedError: What the ledger gave is not proved, or is nothing.
         """
         self._publish()
@@ -120,6 +132,7 @@ class Monitor:
         finally:
             self._tell_read(begun, self.scan.place.height - 1)
         self._sign()
+        self._check_claimed(head)
 
     @property
     def is_current(self) -> bool:
@@ -140,6 +153,8 @@ class Monitor:
         batches = 0 if head is None else head[0] + 1
         words = f"read blocks {first} to {last}: the log has {batches} batches"
         more = f", {unopened} entries of which only the digest was posted" if unopened else ""
+        if foreign := self.scan.count("foreign"):
+            more += f"; headers of {foreign} logs that did not begin here were passed over"
         values = {"first": first, "last": last, "batches": batches, "unopened": unopened}
         self.tell(Event("read", words + more, values))
 
@@ -153,6 +168,15 @@ class Monitor:
             raise EquivocationError(
                 f"block {found.height} of {self.ledger.chain} is {found.hash.hex()[:16]}… now, "
                 f"{place.block.hex()[:16]}… was read: the ledger's history was rewritten"
+            )
+
+    def _check_claimed(self, head: int) -> None:
+        """Check that the node knows of what was read; else nothing new can come from it."""
+        claimed = self.ledger.claimed_head() if isinstance(self.ledger, Claiming) else head
+        if claimed < (read := self.scan.place.height - 1):
+            raise UnavailableError(
+                f"the node's newest block is {claimed}, block {read} was read: it is behind, or "
+                "follows another chain; if it stays so, ask another node"
             )
 
     def _read(self, first: int, last: int) -> None:
@@ -181,23 +205,10 @@ class Monitor:
             sealed = sighting.sealed
             self.scan.keep(canonical.digest(sealed.envelope), height, sealed.envelope)
             wrong = () if problem is None else (problem,)
-            first = self._first(sighting) if added.is_new and not sealed.header.sequence else ()
-            for each in (*added.problems, *wrong, *first):
+            for each in (*added.problems, *wrong):
                 self._report(height, each)
         self.scan.move(height + 1, page.block.hash)
         self._compare(height, page.block.hash)
-
-    def _first(self, sighting: Sighting) -> tuple[Problem, ...]:
-        """Return what is wrong with a log's first header for who watches this place and log."""
-        sealed = sighting.sealed
-        if self.log not in (None, sealed.digest):
-            words = f"the first header under these keys is log {sealed.digest.hex()[:16]}…'s"
-            return (Problem("second-log", "batch 0", words),)
-        try:
-            check_place(sealed.header.genesis, self.ledger, self.watch.namespace)
-        except VerificationError as error:
-            return (Problem("misplaced", "batch 0", str(error)),)
-        return ()
 
     def _report(self, height: int, problem: Problem) -> None:
         if self.scan.report(height, problem):
@@ -219,7 +230,7 @@ class Monitor:
             return
         log = self.examination.digest_of(0)
         seen = self.watch.seen(self.ledger.chain, log, head, place.height - 1, place.block)
-        if seen.last < max(self.past, default=0) or self.past.get(seen.last, seen) != seen:
+        if not self._is_above(seen):
             return
         with self.scan.writing():
             self.scan.sign(seen.last, checkpoint.sign(seen, self.signer))
@@ -253,25 +264,42 @@ class Monitor:
             return
         write_atomic(self.folder / f"{seen.log.hex()}-latest.json", data)
 
+    def _is_above(self, seen: Checkpoint) -> bool:
+        """Whether a checkpoint lies above all of the log that this key signed, or is the last."""
+        same = [each for several in self.past.values() for each in several if each.log == seen.log]
+        return all(each.last < seen.last or each == seen for each in same)
+
     def _compare(self, height: int, block: Digest) -> None:
-        """Report where this monitor signed something else before."""
-        seen, head = self.past.get(height), self.examination.head
-        if seen and (seen.block, seen.head) != (block, None if head is None else head[1]):
-            words = "another block or log head than in the checkpoint that this key signed for it"
-            self._report(height, Problem("contradiction", f"block {height}", words))
+        """Report where this monitor signed something else before.
+
+        The block is the same whatever was watched; the head only of the same log, under the same
+        keys: with another key there are more headers.
+        """
+        for seen in self.past.get(height, ()):
+            if seen.block != block or (self._is_same(seen) and seen.head != self._head()):
+                words = "another block or log head than in the checkpoint that this key signed here"
+                self._report(height, Problem("contradiction", f"block {height}", words))
+
+    def _head(self) -> Digest | None:
+        head = self.examination.head
+        return None if head is None else head[1]
+
+    def _is_same(self, seen: Checkpoint) -> bool:
+        log = self.log if self._head() is None else self.examination.digest_of(0)
+        return log in (None, seen.log) and set(seen.keys) == {k.key_id for k in self.watch.keys}
 
 
 def signed_before(
     folder: Path, ledger: Ledger, watch: Watch, signer: Signer
-) -> dict[int, Checkpoint]:
+) -> dict[int, tuple[Checkpoint, ...]]:
     """Return the checkpoints in a folder that this key signed for this namespace, by height."""
-    found = {}
+    found: dict[int, tuple[Checkpoint, ...]] = {}
     for path in folder.glob("*-[0-9]*.json"):
         with suppress(ProvenanceError):  # another's
             data = read_bounded(path, MAX_CHECKPOINT)
             seen = checkpoint.verify(data, (signer.public_key,))
             if (seen.chain, seen.namespace) == (ledger.chain, watch.namespace):
-                found[seen.last] = seen
+                found[seen.last] = (*found.get(seen.last, ()), seen)
     return found
 
 

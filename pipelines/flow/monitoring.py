@@ -12,8 +12,7 @@ from provenance.checkpoint import Checkpoint
 from provenance.envelope import PublicKey, Signer
 from provenance.errors import UnavailableError, VerificationError
 from provenance.field import Digest
-from provenance.history import Chronicle, History
-from provenance.log import Genesis
+from provenance.history import Chronicle, History, Place
 from provenance.receipt import Block, LedgerVerifier
 from storage.celestia.header_store import EquivocationError
 from storage.ledger import Ledger
@@ -79,7 +78,6 @@ def sign_checkpoint(
     if history.problems:
         first = history.problems[0]
         raise VerificationError(f"{first.subject}: {first.kind}: {first.words}; nothing is signed")
-    check_place(history.headers[0].sealed.header.genesis, ledger, namespace)
     if verifier.signed_block(ledger.header(block.height)).hash != block.hash:
         raise EquivocationError(f"block {block.height} was replaced while the log was read")
     head = history.headers[-1].sealed
@@ -88,21 +86,8 @@ def sign_checkpoint(
     return seen, checkpoint.sign(seen, monitor)
 
 
-def check_place(genesis: Genesis | None, ledger: Ledger, namespace: bytes) -> None:
-    """Check that a log's first header names the place where it was read.
-
-    Raises:
-        VerificationError: Another ledger, chain or namespace.
-    """
-    place = (ledger.kind, ledger.chain, namespace)
-    if genesis is None or (genesis.ledger, genesis.chain, genesis.namespace) != place:
-        raise VerificationError(
-            "the log names another ledger, chain or namespace as its own: nothing is signed"
-        )
-
-
 def _read(ledger: Ledger, watch: Watch, last: int) -> tuple[History, Block]:
-    chronicle = Chronicle(watch.keys, {})
+    chronicle = Chronicle(watch.keys, {}, Place(ledger.kind, ledger.chain, watch.namespace))
     block: Block | None = None
     for page in pages(ledger, [watch.namespace], watch.first, last, None):
         note(page, watch.namespace, watch.keys, chronicle)

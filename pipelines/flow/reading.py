@@ -13,6 +13,7 @@ from pathlib import Path
 from pipelines.flow.scanning import Page, block_at, note, pages
 from pipelines.flow.workspace import namespace_of
 from pipelines.progress import Progress, Silent
+from provenance import history
 from provenance.anchor import Anchor, Blocks, Step
 from provenance.audit import Scanned
 from provenance.audit.case import Hashes
@@ -210,7 +211,10 @@ def read_logs(
         EquivocationError: Two blocks were signed for one height.
         VerificationError: What the ledger gave is not proved, or contradicts an anchor.
     """
-    readers = [_Reader(n, keys, Chronicle(keys, {})) for n, keys in task.logs]
+    readers = []
+    for namespace, keys in task.logs:
+        at = history.Place(ledger.kind, ledger.chain, namespace, frozenset(policy.logs))
+        readers.append(_Reader(namespace, keys, Chronicle(keys, {}, at)))
     last, hashes = _read(ledger, policy, task, readers, progress)
     hung = task.anchors[0]
     scans = []

@@ -87,6 +87,5 @@ def monitoring(
         locked(path.with_suffix(".lock"), wait=0),
         Scan.opened(path, what, watch.first) as scan,
     ):
-        is_fresh = not scan.place.signed
-        past = signed_before(signed, space.ledger, watch, space.monitor) if is_fresh else {}
+        past = signed_before(signed, space.ledger, watch, space.monitor)
         yield Monitor(space.ledger, watch, log, scan, space.monitor, signed, every, tell, past)

@@ -36,18 +36,18 @@ class Hashes(Mapping[int, Digest]):
     first: int
     packed: bytes
 
-    def __getitem__(self, height: int) -> Digest:
+    def __getitem__(self, height: int) -> Digest:  # type: ignore[explicit-override]
         """Return the hash of the block at `height`, or raise KeyError."""
         if not 0 <= height - self.first < len(self):
             raise KeyError(height)
         begin = 32 * (height - self.first)
         return Digest(self.packed[begin : begin + 32])
 
-    def __len__(self) -> int:
+    def __len__(self) -> int:  # type: ignore[explicit-override]
         """Return how many blocks there are."""
         return len(self.packed) // 32
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[int]:  # type: ignore[explicit-override]
         """Give the heights, in order."""
         return iter(range(self.first, self.first + len(self)))
 

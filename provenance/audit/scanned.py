@@ -21,12 +21,14 @@ from provenance.errors import VerificationError
 from provenance.evidence import Bundle
 from provenance.field import Digest
 from provenance.findings import Verdict
+from provenance.history import Place, Problem
 from provenance.lineage import edges
 from provenance.log import Genesis
 from provenance.policy import Policy
 from provenance.receipt import Block
 
 NOTHING = Bundle(b"", {})
+MOST_TOLD = 10
 
 
 def audit_scanned(scans: Sequence[Scanned], policy: Policy, now: int) -> Verdict:
@@ -57,26 +59,30 @@ def audit_disputed(words: str, policy: Policy, now: int) -> Verdict:
 
 
 def _genesis(scan: Scanned, log: Digest) -> Genesis | None:
-    """Return what a log's first header says if it was read in its own place, or None.
+    """Return what a log's first header says if the log stands in what was read, or None.
 
     A stranger can copy a log anywhere.
     """
-    place = (scan.ledger, scan.blocks.chain, scan.namespace)
+    place = Place(scan.ledger, scan.blocks.chain, scan.namespace)
     for sighting in scan.history.headers[:1]:
         genesis = sighting.sealed.header.genesis
-        if sighting.sealed.digest == log and genesis is not None:
-            named = (genesis.ledger, genesis.chain, genesis.namespace)
-            return genesis if named == place else None
+        if sighting.sealed.digest == log and genesis is not None and place.holds(genesis):
+            return genesis
     return None
 
 
 def _not_found(scans: Sequence[Scanned]) -> str:
     read = "; ".join(
         f"blocks {scan.first} to {scan.last} of {scan.blocks.chain}, namespace "
-        f"{scan.namespace.hex()[-20:]}"
+        f"{scan.namespace.hex()[-20:]}{_wrong(scan.history.problems)}"
         for scan in scans
     )
     return f"no header of it was found in {read or 'nothing that was read'}"
+
+
+def _wrong(problems: Sequence[Problem]) -> str:
+    told = "; ".join(f"{each.subject}: {each.kind}: {each.words}" for each in problems[:MOST_TOLD])
+    return f" (wrong there: {told})" if problems else ""
 
 
 def _examine(case: Case, scan: Scanned, genesis: Genesis) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,8 +56,7 @@ class Desk:
         path, signed = self.folder / "scan.sqlite", self.folder / "signed"
         signed.mkdir(exist_ok=True)
         with Scan.opened(path, watched(self.ledger, watch, self.log), 1) as scan:
-            fresh = not scan.place.signed
-            past = signed_before(signed, self.ledger, watch, MONITOR) if fresh else {}
+            past = signed_before(signed, self.ledger, watch, MONITOR)
             add = self.told.append
             yield Monitor(
                 self.ledger, watch, self.log, scan, MONITOR, signed, self.every, add, past
@@ -161,20 +161,12 @@ ATTACKS: dict[str, tuple[str, Callable[[Log], object]]] = {
         "rewritten",
         lambda log: log.post(log.make("after", after=log.make("x", after=log.batches[0]))),
     ),
-    "second first header": (
-        "second-log",
-        lambda log: log.ledger.submit([_second()]),
-    ),
     "start among entries": (
         "misplaced",
         lambda log: log.post(log.make("", entries=[entry(log, "hidden")])),
     ),
     "no attestation": ("bad-entry", lambda log: log.post(log.make("", entries=[full_entry(b"x")]))),
 }
-
-
-def _second() -> Blob:
-    return Blob(NAMESPACE, Log(MemoryLedger("elsewhere")).begin().envelope)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -211,6 +203,55 @@ def test_a_fork_under_the_issuers_second_key_is_found(desk: Desk, log: Log) -> N
     log.post(log.make("other", after=log.batches[0], signer=ROTATED))
     desk.catch_up()
     assert desk.problems() == [(4, "fork")]
+
+
+def test_a_second_log_that_the_issuer_begins_in_this_place_is_found(desk: Desk, log: Log) -> None:
+    desk.keys = (*KEYS, ROTATED.public_key)
+    desk.catch_up()
+    second = Log(log.ledger, ROTATED).begin()
+    assert desk.catch_up() == ["problem", "read"]
+    assert desk.problems() == [(4, "second-log")]
+    assert second.header.log_id != log.batches[0].header.log_id
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_the_issuers_other_logs_that_a_stranger_copies_here_stop_no_monitor(
+    desk: Desk,
+    *,
+    is_known: bool,
+) -> None:
+    """Before the log begins and after: one on another chain, and one in the second key's place."""
+    both = (*KEYS, ROTATED.public_key)
+    elsewhere, second = Log(MemoryLedger("test-network")), Log(MemoryLedger("x"), ROTATED)
+    for other in (elsewhere, second):
+        other.begin()
+        other.add("there", "too")
+    copied = [Blob(NAMESPACE, b.envelope) for o in (elsewhere, second) for b in o.batches]
+    desk.ledger.submit(copied)
+    log = Log(desk.ledger)
+    log.begin()
+    desk.keys = both
+    desk.log = log.batches[0].header.digest if is_known else None
+    assert desk.catch_up() == ["read", "checkpoint"]
+    desk.ledger.submit([*copied, Blob(NAMESPACE, b"again")])
+    log.add("one")
+    assert desk.catch_up() == ["read", "checkpoint"]
+    assert desk.problems() == []
+    assert desk.checkpoints()[-1].head == log.batches[-1].header.digest
+    assert any("headers of 2 logs that did not begin here" in e.words for e in desk.told)
+
+
+def test_a_header_before_the_first_one_of_its_log_is_told(desk: Desk) -> None:
+    """Else a fork could stand below the first header, where nobody counts it."""
+    log = Log(MemoryLedger("followed"))
+    log.begin()
+    hidden = log.make("hidden")
+    desk.ledger.submit([Blob(NAMESPACE, hidden.envelope)])
+    log.ledger = desk.ledger
+    log.post(log.batches.pop())
+    log.add("shown")
+    desk.catch_up()
+    assert desk.problems() == [(3, "rewritten")]
 
 
 def test_another_log_than_the_one_that_is_watched_is_found(desk: Desk, log: Log) -> None:
@@ -375,6 +416,106 @@ def test_a_scan_that_was_lost_signs_nothing_that_contradicts_what_was_signed(
     assert desk.catch_up() == ["problem", "read"]
     assert desk.problems() == [(3, "contradiction")]
     assert len(desk.checkpoints()) == 1
+
+
+def test_a_scan_that_was_put_back_signs_nothing_that_contradicts_what_was_signed(
+    desk: Desk, log: Log
+) -> None:
+    """The file came out of a backup, and the operator made the blocks above it anew."""
+    desk.catch_up()
+    kept = {path: path.read_bytes() for path in desk.folder.glob("scan.sqlite*")}
+    old = copy(desk.ledger)
+    old._blocks = list(desk.ledger._blocks)
+    log.add("two", "three")
+    desk.catch_up()
+    for path in desk.folder.glob("scan.sqlite*"):
+        path.unlink()
+    for path, data in kept.items():
+        path.write_bytes(data)
+    desk.ledger = log.ledger = old
+    del log.batches[2:]
+    log.add("other-two", "other-three", "other-four")
+    assert desk.catch_up() == ["problem", "read"]
+    assert desk.problems() == [(5, "contradiction")]
+    assert [c.last for c in desk.checkpoints()] == [3, 5]
+
+
+def unscanned(desk: Desk) -> None:
+    """Forget what was read: what is watched by another set of keys has another file."""
+    for path in desk.folder.glob("scan.sqlite*"):
+        path.unlink()
+
+
+def test_a_monitor_that_learns_of_a_new_key_contradicts_nothing(desk: Desk, log: Log) -> None:
+    """It signed a block that held a header under the new key, which it did not know."""
+    desk.every = 1
+    desk.catch_up()
+    log.post(log.make("two", signer=ROTATED))
+    desk.catch_up()
+    assert [(c.sequence, c.last) for c in desk.checkpoints()] == [(1, 3), (1, 4)]
+    unscanned(desk)
+    desk.keys = (*KEYS, ROTATED.public_key)
+    assert desk.catch_up() == ["read"]  # block 4 is signed already, under fewer keys
+    desk.ledger.advance()
+    assert desk.catch_up() == ["read", "checkpoint"]
+    assert desk.problems() == []
+    assert [(c.sequence, c.last) for c in desk.checkpoints()][-1] == (2, 5)
+
+
+def test_two_logs_that_are_watched_in_one_namespace_contradict_nothing(
+    desk: Desk, log: Log
+) -> None:
+    strangers = Log(log.ledger, STRANGER)
+    strangers.begin()
+    desk.catch_up()
+    unscanned(desk)
+    desk.keys = (STRANGER.public_key,)
+    assert desk.catch_up() == ["read", "checkpoint"]
+    assert {c.log for c in desk.checkpoints()} == {
+        log.batches[0].header.digest,
+        strangers.batches[0].header.digest,
+    }
+
+
+def test_two_logs_of_one_issuer_may_be_watched_by_their_ids(desk: Desk, log: Log) -> None:
+    """The same keys, another log: only the block must be the same."""
+    desk.log = log.batches[0].header.digest
+    desk.catch_up()
+    unscanned(desk)
+    desk.log = Digest(b"\7" * 32)
+    desk.catch_up()
+    assert "contradiction" not in [kind for _, kind in desk.problems()]
+
+
+def test_a_node_that_fell_behind_what_was_read_is_told(desk: Desk, log: Log) -> None:
+    desk.catch_up()
+    desk.ledger = stale = copy(desk.ledger)
+    stale._blocks = stale._blocks[:2]
+    with pytest.raises(UnavailableError):  # the file of an owner has no such block
+        desk.catch_up()
+    assert len(log.batches) == 2
+
+
+class Verifying(MemoryLedger):
+    """Like a ledger over a network: it knows what was verified before, the node may not."""
+
+    claimed = 2
+
+    def claimed_head(self) -> int:
+        return self.claimed
+
+
+def test_so_is_one_whose_head_is_hidden_by_what_was_verified_before(desk: Desk) -> None:
+    desk.ledger = Verifying("followed")
+    log = Log(desk.ledger)
+    log.begin()
+    log.add("one")
+    with pytest.raises(UnavailableError, match="the node's newest block is 2, block 3 was read"):
+        desk.catch_up()
+    assert [event.kind for event in desk.told] == ["read", "checkpoint"]
+    assert waits(desk, 2) == [FIRST_PAUSE, 2 * FIRST_PAUSE]
+    desk.ledger.claimed = 3
+    assert waits(desk, 1) == [6.0]
 
 
 def test_a_scan_that_was_lost_is_made_anew_with_the_same_checkpoints(desk: Desk, log: Log) -> None:

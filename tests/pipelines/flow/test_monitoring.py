@@ -19,7 +19,7 @@ from provenance.training import RunStart
 from storage.celestia.share import Blob
 from storage.celestia.verifier import CelestiaVerifier
 from storage.ledger import MemoryLedger
-from tests.provenance.world import ISSUER, MONITOR, STRANGER
+from tests.provenance.world import ISSUER, MONITOR, ROTATED, STRANGER
 
 NAMESPACE = namespace_of(ISSUER.public_key)
 
@@ -202,11 +202,26 @@ def test_a_rewritten_link_is_found(ledger: MemoryLedger) -> None:
     assert_found(ledger, "rewritten")
 
 
-def test_a_second_first_header_is_found(ledger: MemoryLedger) -> None:
+def test_a_second_first_header_for_this_place_is_found(ledger: MemoryLedger) -> None:
     chain(ledger, ["one"])
-    genesis = Genesis("memory", "monitored", NAMESPACE, ISSUER.public_key)
-    post(ledger, open_log(replace(genesis, chain="elsewhere"), ISSUER))
-    assert_found(ledger, "second-log")
+    second = Genesis("memory", "monitored", NAMESPACE, ROTATED.public_key)
+    post(ledger, open_log(second, ROTATED))
+    keys = [ISSUER.public_key, ROTATED.public_key]
+    found = scan(ledger, NAMESPACE, keys, ledger.head())
+    assert [problem.kind for problem in found.problems] == ["second-log"]
+
+
+def test_the_first_header_of_another_place_is_a_copy_and_no_log(ledger: MemoryLedger) -> None:
+    """Each part of the place counts; posted first, it does not take the log's place either."""
+    place = Genesis("memory", "monitored", NAMESPACE, ISSUER.public_key)
+    for change in ({"ledger": "celestia"}, {"chain": "elsewhere"}, {"namespace": bytes(29)}):
+        post(ledger, open_log(replace(place, **change), ISSUER))
+    with pytest.raises(UnavailableError, match="no log in this namespace yet"):
+        sign(ledger)
+    chain(ledger, ["one"])
+    assert read(ledger).problems == ()
+    assert len(read(ledger).headers) == 2
+    sign(ledger)
 
 
 def test_the_same_bytes_posted_again_are_no_problem(ledger: MemoryLedger) -> None:

@@ -20,6 +20,7 @@ from provenance.history import Sighting
 from provenance.policy import Policy, Requirement, Span
 from storage.celestia.share import Blob
 from storage.celestia.verifier import CelestiaVerifier
+from storage.ledger import MemoryLedger
 from tests.provenance.audit.test_runs import finding
 from tests.provenance.world import (
     HONEST,
@@ -186,6 +187,51 @@ def test_what_a_key_signed_where_it_is_not_good_is_a_strangers(plain: World) -> 
     assert finding(without_bundle(stolen), "log", "fork: ")
 
 
+def under_both_keys(world: World) -> Policy:
+    """Return the policy with the issuer's second key, good everywhere."""
+    issuers = [each for each in world.policy.issuers if each.key != ROTATED.public_key]
+    return replace(world.policy, issuers=(*issuers, replace(issuers[0], key=ROTATED.public_key)))
+
+
+def copied(genesis: log.Genesis, signer: Key) -> tuple[bytes, ...]:
+    """Return the headers of another log of the same issuer."""
+    first = log.open_log(genesis, signer)
+    return first.envelope, log.append(first.header, [], b"other", signer).envelope
+
+
+def test_the_issuers_other_logs_that_a_stranger_copies_here_are_nothing(
+    plain: World, honest: World
+) -> None:
+    elsewhere = copied(replace(plain["genesis"], chain="test-network"), ISSUER)
+    beside = replace(plain["genesis"], namespace=bytes(29), key=ROTATED.public_key)
+    posts = (elsewhere, copied(beside, ROTATED))
+    policy = replace(under_both_keys(plain), require=REQUIRED)
+    verdict = without_bundle(grown(plain, *posts), policy)
+    assert verdict.outcome is Outcome.HOLDS, bad(verdict)
+    verdict = with_bundle(grown(honest, *posts), under_both_keys(honest))
+    assert verdict.outcome is Outcome.HOLDS, bad(verdict)
+
+
+def test_a_log_that_is_second_in_its_namespace_is_judged(plain: World) -> None:
+    """The issuer began another one there first; that is a finding, and hides no fork."""
+    decoy = log.open_log(replace(plain["genesis"], key=ROTATED.public_key), ROTATED)
+    policy = replace(under_both_keys(plain), require=REQUIRED)
+    attacked = copy(plain)
+    attacked.ledger = MemoryLedger(plain.ledger.chain)
+    attacked.ledger.submit([Blob(NAMESPACE, decoy.envelope)])
+    for batch in (*plain.batches[:3], more(plain, after=0)):
+        blobs = [Blob(NAMESPACE, data) for data in (batch.envelope, batch.entries) if data]
+        attacked.ledger.submit(blobs)
+    top = attacked.block(attacked.ledger.head())
+    anchor = replace(policy.anchors[0], height=top.height, hash=top.hash)
+    verdict = without_bundle(attacked, replace(policy, anchors=(anchor,)))
+    assert finding(verdict, "log", "second-log: ")
+    assert finding(verdict, "log", "fork: ")
+    # Where the policy's log is not found, what is wrong in its place is told.
+    other = replace(policy, anchors=(anchor,), logs=(OTHER,))
+    assert finding(without_bundle(attacked, other), "log", "second-log: its", Outcome.UNKNOWN)
+
+
 def test_two_headers_at_one_height_are_a_finding(plain: World) -> None:
     verdict = audit_disputed("tests-1: two signed histories at block 5", plain.policy, plain.now)
     assert finding(verdict, "log", "two-blocks: tests-1: two signed histories at block 5")
@@ -231,7 +277,8 @@ ATTACKS: Mapping[str, tuple[str, Callable[[World], World]]] = {
     "a second first header": (
         "second-log: ",
         lambda world: grown(
-            world, (log.open_log(replace(world["genesis"], chain="x"), ISSUER).envelope,)
+            world,
+            (log.open_log(replace(world["genesis"], key=ROTATED.public_key), ROTATED).envelope,),
         ),
     ),
     "a gap beyond the bundle": (
