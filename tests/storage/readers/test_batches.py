@@ -83,7 +83,13 @@ def numbers(source: Source, start: int, stop: int | None) -> list[object]:
 ENDS = [0, 256, 7_000, 9_001, RECORDS + 1, COUNT - 1]
 
 
-@pytest.mark.parametrize("start", ENDS)
+@pytest.mark.parametrize(
+    "start",
+    [
+        start if start in {256, RECORDS + 1} else pytest.param(start, marks=pytest.mark.slow)
+        for start in ENDS
+    ],
+)
 def test_reading_begins_at_any_record(source: Source, start: int) -> None:
     assert numbers(source, start, None) == list(range(start, COUNT))
 
