@@ -12,8 +12,12 @@ import anyio
 from provenance.errors import ProvenanceError
 from storage.celestia.client.blob_calls import Found, blob_get_all
 from storage.celestia.client.client import AsyncNode, Sleep
-from storage.celestia.client.errors import DeadlineError
-from storage.celestia.client.header_calls import WAIT_SECONDS, header_wait_for_height
+from storage.celestia.client.errors import DeadlineError, NodeError
+from storage.celestia.client.header_calls import (
+    WAIT_SECONDS,
+    header_get_by_height,
+    header_wait_for_height,
+)
 from storage.celestia.extended import ExtendedHeader
 
 Block = tuple[ExtendedHeader, tuple[Found, ...]]
@@ -64,4 +68,8 @@ async def _block(node: AsyncNode, namespace: bytes, height: int, wait: float) ->
             header = await node.ask(header_wait_for_height(height, wait))
         except DeadlineError:
             continue  # no block yet: a ledger that makes blocks on demand may rest for days
+        except NodeError as error:
+            if error.kind != "not-found":
+                raise
+            header = await node.ask(header_get_by_height(height))  # which says "below Tail"
         return header, await node.ask(blob_get_all(height, (namespace,)))

@@ -47,7 +47,7 @@ class Chain:
         return httpx.Response(200, json=body)
 
     def answer(self, method: str, height: int) -> Any:
-        if method == "header.WaitForHeight":
+        if method.startswith("header."):
             return node_header(ExtendedHeader.from_json(self.ledger.header(height)))
         blobs = self.ledger.blobs(height, SPACE)
         return [
@@ -102,7 +102,6 @@ FAILURES: list[tuple[Any, str]] = [
     (httpx.ReadError("dropped"), "lost"),
     (httpx.Response(500), "lost"),
     (httpx.Response(401), "permission"),
-    ({"error": {"code": 1, "message": "height 5: header: not found"}}, "not-found"),
     ({"error": {"code": 1, "message": "requested header (5) is below Tail (9)"}}, "pruned"),
     ({"result": "nonsense"}, "malformed"),
     ({"id": 999}, "malformed"),
@@ -117,6 +116,18 @@ def test_a_break_is_told_and_leaves_no_gap(method: str, failure: Any, kind: str)
     assert chain.follow(3, 8) == expected(3, 8)
     assert chain.reports == [(5, kind)] * 3 + [(7, kind)]
     assert chain.pauses == [*BACKOFF[:3], BACKOFF[0]]
+
+
+def test_a_pruned_height_is_told_as_pruned_although_waiting_only_says_not_found() -> None:
+    chain = Chain(8)
+    gone = {"error": {"code": 1, "message": "height 5: header: not found"}}
+    below = {"error": {"code": 1, "message": "requested header (5) is below Tail (6)"}}
+    chain.failures = {
+        ("header.WaitForHeight", 5): [gone, gone],
+        ("header.GetByHeight", 5): [below],
+    }
+    assert chain.follow(4, 6) == expected(4, 6)
+    assert chain.reports == [(5, "pruned")]
 
 
 def test_a_node_that_answers_with_another_height_is_not_followed() -> None:
