@@ -14,7 +14,7 @@ Source: celestiaorg/celestia-core v0.40.2, light/client.go (verifySkipping, back
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from provenance.anchor import Anchor, Step
 from provenance.errors import MalformedError, UnavailableError, VerificationError
@@ -45,6 +45,16 @@ class HeaderSource(Protocol):
         ...
 
 
+@runtime_checkable
+class Led(Protocol):
+    """Whatever was read through a light client, such as a ledger behind a node."""
+
+    @property
+    def is_lone(self) -> bool:
+        """Whether one validator could alone have led to what was read."""
+        ...
+
+
 class LightClient:
     """Headers of the anchor's chain, verified."""
 
@@ -69,6 +79,10 @@ class LightClient:
         self._believed = Believed(store, anchor.chain, clock, trusting)
         self._is_anchored = False
         self._head = 0
+        self.is_lone = False
+        """Whether a block was left by a jump to which one validator could alone have led: he held
+        more than a third of the power. Of jumps by clients that used the store before, nothing is
+        known."""
 
     def at(self, height: int) -> ExtendedHeader:
         """Return the verified header of one block.
@@ -161,6 +175,8 @@ class LightClient:
         while wanted:
             block = wanted[-1]
             if self._believed.leads(trusted, block):
+                is_jump = block.header.height > trusted.header.height + 1
+                self.is_lone |= is_jump and Step(trusted.block).is_held(thirds=1)
                 self._believed.keep((block,))
                 trusted = wanted.pop()
             else:

@@ -70,6 +70,11 @@ class CelestiaLedger:
         """Close the connections."""
         self._node.close()
 
+    @property
+    def is_lone(self) -> bool:
+        """Whether one validator could alone have led to what was read; see `LightClient`."""
+        return self._light.is_lone
+
     def head(self) -> int:
         """Return the height of the newest block that the node shows."""
         return self._light.head().header.height
