@@ -25,6 +25,7 @@ from provenance.policy import Policy
 from provenance.receipt import Block, LedgerVerifier
 from provenance.training import RunStart
 from storage.celestia.header_store import EquivocationError
+from storage.celestia.light import Led
 from storage.ledger import Ledger
 
 Powers = tuple[tuple[bytes, int], ...]
@@ -225,6 +226,7 @@ def read_logs(
         # Above the anchor a light client jumps, which more than a third of the power can mislead.
         thirds = 1 if task.last > hung.height else 2
         lone = any(Step(block).is_held(thirds=thirds) for block in kept.values())
+        lone |= isinstance(ledger, Led) and ledger.is_lone
         blocks = Blocks(task.anchors, kept, dict.fromkeys(kept, hung), (), lone)
         scans.append(_scanned(task, reader, ledger, source, blocks, hashes))
     return tuple(scans)

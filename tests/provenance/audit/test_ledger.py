@@ -1,6 +1,7 @@
 """Lies about the ledger and the log: blocks, receipts, anchors, headers, checkpoints."""
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -8,9 +9,12 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
+from pipelines.flow.reading import plan, read_logs
+from pipelines.progress import Silent
 from provenance import canonical, checkpoint, log
 from provenance.audit import audit
 from provenance.audit.ledger import blocks_document
+from provenance.audit.scanned import audit_scanned
 from provenance.errors import SignatureError
 from provenance.field import Digest
 from provenance.findings import Outcome, Verdict
@@ -18,6 +22,7 @@ from provenance.policy import Policy, Span
 from provenance.receipt import Receipt
 from storage.celestia.availability import DataAvailabilityHeader
 from storage.celestia.share import Blob
+from storage.celestia.verifier import CelestiaVerifier
 from storage.ledger import MemoryLedger
 from tests.provenance.audit.test_runs import finding
 from tests.provenance.world import (
@@ -25,6 +30,7 @@ from tests.provenance.world import (
     HONEST,
     ISSUER,
     MONITOR,
+    NAMESPACE,
     ROTATED,
     STRANGER,
     VERIFIERS,
@@ -546,3 +552,19 @@ def test_a_public_chain_whose_power_nothing_shows_is_self_hosted(public: World) 
     verdict = public.audit(replace(public.policy, operators=()), members)
     assert verdict.outcome is not Outcome.HOLDS
     assert not any("less than a third" in rest for f in verdict.findings for rest in f.rests_on)
+
+
+@pytest.mark.parametrize("is_lone", [False, True])
+def test_a_reading_that_one_validators_jump_could_have_led_is_self_hosted(
+    public: World,
+    is_lone: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    """The blocks that are kept do not show it: their validators may be those he made up."""
+    ledger = copy(public.ledger)
+    ledger.is_lone = is_lone  # type: ignore[attr-defined]  # as behind a light client
+    policy = replace(public.policy, operators=(), monitors=())
+    task = plan(ledger, policy, namespace=NAMESPACE)
+    scans = read_logs(ledger, CelestiaVerifier(), policy, task, "a node", Silent())
+    assert [scan.blocks.is_lone for scan in scans] == [is_lone] * len(scans)
+    [order] = [f for f in audit_scanned(scans, policy, public.now).findings if f.claim == "order"]
+    assert ("self-hosted" in order.reason) is is_lone
