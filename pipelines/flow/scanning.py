@@ -6,22 +6,25 @@ block's signature and link are checked, and the rows of its square that could ho
 computed anew from the blobs in the file.
 
 Blobs by strangers are passed over after a look at their last bytes: only what names one of the
-log's keys is decoded, and a blob of entries only beside the header that names it. Anybody can post
+log's keys is looked through, only what that key signed is read as JSON, and a blob of entries only
+beside the header that names it. Anybody can post
 a header's bytes again, so what counts is the first posting of it that has its entries beside it.
 """
 
+import base64
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from provenance import canonical
-from provenance.envelope import PublicKey
-from provenance.errors import ProvenanceError, VerificationError
+from provenance.envelope import PublicKey, pre_authentication_encoding
+from provenance.errors import ProvenanceError, SignatureError, VerificationError
 from provenance.field import Digest
 from provenance.history import Added, Chronicle, Problem, Sighting
-from provenance.log import SealedHeader, key_named, verify_entries, verify_header
+from provenance.log import PAYLOAD_TYPE, SealedHeader, key_named, verify_entries, verify_header
 from provenance.receipt import Block
 from storage.celestia import nmt, square
 from storage.celestia.extended import ExtendedHeader
@@ -189,10 +192,34 @@ def _headers(
         if name in looked or known(name):
             continue
         looked.add(name)
-        try:
-            yield verify_header(blob.data, (key,))
-        except ProvenanceError:
+        if not _is_signed(blob.data, key):
             continue  # a stranger's: whoever wants to can write a key id
+        with suppress(ProvenanceError):  # the key signed something else than a header
+            yield verify_header(blob.data, (key,))
+
+
+_ENVELOPE: Final = re.compile(
+    rb'\{"payload":"([A-Za-z0-9+/]+={0,2})","payloadType":"%b","signatures":\[\{"keyid":"[0-9a-f]{64}",'
+    rb'"sig":"([A-Za-z0-9+/]{86}==)"\}\]\}' % re.escape(PAYLOAD_TYPE.encode())
+)
+"""A header's envelope, which is canonical JSON and so has one spelling."""
+
+
+def _is_signed(data: bytes, key: PublicKey) -> bool:
+    """Whether `key` signed an envelope's payload, at the price of the signature alone.
+
+    A block holds room for a hundred thousand forgeries; JSON is read only after this.
+    """
+    found = _ENVELOPE.fullmatch(data)
+    if found is None:
+        return False
+    try:
+        payload = base64.b64decode(found[1], validate=True)
+        message = pre_authentication_encoding(PAYLOAD_TYPE, payload)
+        key.verify(message, base64.b64decode(found[2]))
+    except (ValueError, SignatureError):
+        return False
+    return True
 
 
 def _entries(

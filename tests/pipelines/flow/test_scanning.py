@@ -9,9 +9,10 @@ import pytest
 from pipelines.flow import scanning
 from pipelines.flow.monitoring import scan
 from pipelines.flow.scanning import block_at, pages, sightings
+from provenance import envelope
 from provenance.canonical import JsonObject
 from provenance.errors import VerificationError
-from provenance.log import SealedHeader, verify_header
+from provenance.log import PAYLOAD_TYPE, SealedHeader, verify_header
 from storage.celestia.block import chain_id
 from storage.celestia.embedded import EmbeddedLedger
 from storage.celestia.header_store import EquivocationError
@@ -180,14 +181,30 @@ def test_strangers_cost_a_look_and_no_decoding(verified: list[bytes]) -> None:
 
 
 def test_whoever_writes_the_issuers_key_id_has_no_signature(verified: list[bytes]) -> None:
+    """A flood of them costs no JSON: a signature is looked at first."""
     ledger = MemoryLedger("forged")
     log = Log(ledger)
     first = log.begin()
-    signed = first.envelope[: first.envelope.index(b'"sig":"') + 7]
-    forged = signed + b"A" * 86 + b'=="}]}'
-    ledger.submit([Blob(NAMESPACE, forged)])
+    at = first.envelope.index(b'"sig":"') + 7
+    forged = [
+        first.envelope[:at] + b"A" * 86 + b'=="}]}',  # another signature
+        b'{"a":' + b"[" * 1000 + b',"payload":"' + first.envelope[12:],  # no envelope
+        first.envelope.replace(b'"payload":"', b'"payload":"!'),  # no base64
+        first.envelope.replace(b'"payload":"', b'"payload":"A'),  # of another length
+    ]
+    ledger.submit([Blob(NAMESPACE, data) for data in forged])
     assert scan(ledger, NAMESPACE, KEYS, ledger.head()).problems == ()
-    assert verified == [first.envelope, forged]
+    assert verified == [first.envelope]
+
+
+def test_what_the_key_signed_and_is_no_header_is_passed_over(verified: list[bytes]) -> None:
+    ledger = MemoryLedger("other-words")
+    Log(ledger).begin()
+    signed = envelope.seal(PAYLOAD_TYPE, b'{"kind":"no header"}', ISSUER).encoded
+    ledger.submit([Blob(NAMESPACE, signed)])
+    found = scan(ledger, NAMESPACE, KEYS, ledger.head())
+    assert (len(found.headers), found.problems) == (1, ())
+    assert verified[-1] == signed
 
 
 def test_headers_of_one_block_are_told_in_the_order_of_their_numbers() -> None:
