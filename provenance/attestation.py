@@ -65,7 +65,7 @@ def verify(data: bytes, trusted: Iterable[PublicKey]) -> Attestation:
     commitment = parse_commitment(claimed.kind, claimed.predicate)
     if commitment.issuer != key.key_id:
         raise VerificationError(
-            f"{claimed.name}: the commitment names issuer {commitment.issuer[:16]}…, "
+            f"{claimed.name!r}: the commitment names issuer {commitment.issuer[:16]}…, "
             f"but key {key.key_id[:16]}… signed it"
         )
     if claimed.name != _name(commitment):

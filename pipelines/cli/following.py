@@ -30,7 +30,12 @@ def follow(
         str | None, typer.Option(help="Where the log is posted; by default the first key's.")
     ] = None,
     first: Annotated[
-        int | None, typer.Option(min=1, help="The block to begin at; it must not be above the log.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="The block to begin at, not above the log; with the home's anchor renewed after a "
+            "long outage, name the one from before, and the reading goes on where it was.",
+        ),
     ] = None,
     folder: Annotated[
         Path | None, typer.Option(help="Where checkpoints go; by default monitor/ in the home.")
@@ -80,9 +85,12 @@ def _once(monitor: "Monitor") -> Exit:
 
 
 def _teller(*, as_json: bool) -> "Callable[[Event], None]":
+    from provenance.findings import harmless
+
     def tell(event: "Event") -> None:
         document = {"event": event.kind, "words": event.words, **event.values}
-        line = documents.dumps(document) if as_json else f"{event.kind:<11} {event.words}"
+        # An issuer chooses names; in a terminal they must not draw lines of their own.
+        line = documents.dumps(document) if as_json else harmless(f"{event.kind:<11} {event.words}")
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 

@@ -44,6 +44,13 @@ def test_a_foreign_commitment_signed_anew_is_refused_though_the_key_is_trusted(k
         verify(sealed(commitment, kind, name, STRANGER), TRUSTED)
 
 
+def test_a_name_that_would_draw_in_a_terminal_is_told_without_its_effect() -> None:
+    evil = "x\n\x1b[2Jcheckpoint  signed: all is well"
+    with pytest.raises(VerificationError, match="the commitment names issuer") as told:
+        verify(sealed(DATASET, "dataset", evil, STRANGER), TRUSTED)
+    assert str(told.value).isprintable()
+
+
 def test_a_key_that_is_not_trusted_makes_no_attestation() -> None:
     with pytest.raises(SignatureError, match="not trusted"):
         verify(attest(DATASET, ISSUER).encoded, [STRANGER.public_key])

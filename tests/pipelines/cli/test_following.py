@@ -35,6 +35,20 @@ def test_its_checkpoint_is_what_an_auditor_needs(rootline: Program, people: Any)
     assert rootline.json("audit", "evidence", "--policy", "policy.json")["outcome"] == "holds"
 
 
+def test_what_is_told_draws_no_lines_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    from pipelines.cli.following import _teller
+    from pipelines.flow.following import Event
+
+    evil = Event("problem", "x\n\x1b[2Jcheckpoint  signed: all is well\u202e")
+    _teller(as_json=False)(evil)
+    _teller(as_json=True)(evil)
+    text, document = capsys.readouterr().out.splitlines()
+    assert text.isprintable()
+    assert text.startswith("problem     x")
+    assert json.loads(document)["words"] == evil.words
+    assert document.isprintable()
+
+
 def test_an_empty_namespace_leaves_it_unknown(rootline: Program) -> None:
     (read,) = events(rootline, code=3)
     assert read["batches"] == 0
