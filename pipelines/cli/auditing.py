@@ -155,15 +155,20 @@ def init(
         "issuer key": made.issuers[0].key.hex(),
         "log": made.logs[0].hex(),
         "anchor": f"{anchor.chain} {anchor.height} {anchor.hash.hex()}",
+        "keys good from": ", ".join(
+            f"{issuer.key.key_id[:16]}… block {min(span.first for span in issuer.good)}"
+            for issuer in made.issuers
+        ),
         "compare": COMPARE,
     }
     say(document, as_json=json)
 
 
 COMPARE = (
-    "this file comes from the issuer's own home. Before you trust it, get issuer key, log id and "
-    "anchor by another way (a contract, a letter, a call), and compare: whoever can choose them "
-    "can make any verdict hold"
+    "this file comes from the issuer's own home. Before you trust it, get issuer key, log id, "
+    "anchor and the height from which each key is good by another way (a contract, a letter, a "
+    "call), and compare: whoever can choose them can make any verdict hold. Below that height "
+    "nobody looks for another log or a fork"
 )
 DEFAULTS = ("log:*:L1", "dataset:*:L1", "unique:*:L1")
 

@@ -252,6 +252,7 @@ def _checkpoint(
         try:
             found = _signed_by_monitor(case, data)
             _check_checkpoint(found, name, data, history, blocks)
+            _check_begin(case, genesis, found.first)
             _check_scanned(case, found, genesis)
             best = found if best is None or found.last > best.last else best
         except UnavailableError as error:
@@ -326,6 +327,22 @@ def _check_scanned(case: Case, found: Checkpoint, genesis: Genesis) -> None:
         raise UnavailableError("the monitor did not look for all of the issuer's keys")
 
 
+def _check_begin(case: Case, genesis: Genesis, first: int) -> None:
+    """Check that whoever read from block `first` on read where any of the issuer's keys counts.
+
+    Below it another first header or a fork could stand: anybody can post the log's bytes again, so
+    no receipt shows that the log does not begin before it.
+    """
+    issuers = case.policy.issuers
+    owned = [i for i in issuers if case.policy.is_same_issuer(genesis.key.key_id, i.key.key_id)]
+    spans = [span.first for i in owned for span in i.good if span.chain == genesis.chain]
+    least = min(spans, default=first)
+    if least < first:
+        raise UnavailableError(
+            f"it begins at block {first}, a key of the issuer is good from block {least}"
+        )
+
+
 def own_reading(
     case: Case,
     scan: Scanned,
@@ -342,6 +359,7 @@ def own_reading(
         case.fails("log", problem.subject, f"{problem.kind}: {problem.words}")
     try:
         own = _own_checkpoint(scan, history, genesis, posted)
+        _check_begin(case, genesis, scan.first)
     except UnavailableError as error:
         case.unknown("log", subject, f"what the auditor read does not speak for it: {error}")
         return None

@@ -99,26 +99,8 @@ def _examine(case: Case, scan: Scanned, genesis: Genesis) -> None:
 def _published(case: Case, scan: Scanned, genesis: Genesis) -> Published:
     history, blocks = scan.history, scan.blocks
     posted = {s.sealed.header.sequence: blocks.at(s.height or 0) for s in history.headers}
-    own = None
-    if below := _unread(case, scan):
-        for problem in history.problems:
-            case.fails("log", problem.subject, f"{problem.kind}: {problem.words}")
-        words = f"a key of its issuer is good from block {below}, and was read from {scan.first} on"
-        case.unknown("log", history.headers[0].sealed.digest.hex()[:16], words)
-    else:
-        own = own_reading(case, scan, history, genesis, posted)
+    own = own_reading(case, scan, history, genesis, posted)
     return Published(genesis, history, blocks, posted, own, _is_self_hosted(genesis, blocks))
-
-
-def _unread(case: Case, scan: Scanned) -> int | None:
-    """Return from where one of the keys counts, if that lies below what was read.
-
-    There another first header or a fork could stand; here anybody could have posted the log again.
-    """
-    issuers = [issuer for issuer in case.policy.issuers if issuer.key in scan.keys]
-    spans = [span.first for i in issuers for span in i.good if span.chain == scan.blocks.chain]
-    least = min(spans, default=scan.first)
-    return least if least < scan.first else None
 
 
 def _is_self_hosted(genesis: Genesis, blocks: Blocks) -> bool:

@@ -405,6 +405,22 @@ def test_a_checkpoint_that_speaks_of_something_else_is_no_use(
     assert finding(verdict, "unique", "no checkpoint", Outcome.UNKNOWN)
 
 
+def test_a_monitor_who_began_above_where_a_key_is_good_could_miss_a_fork_below(
+    honest: World,
+) -> None:
+    """The first header's bytes can be posted again: its receipt does not show where it began."""
+    spans = (Span(honest.ledger.chain, 1, None),)
+    issuers = tuple(replace(issuer, good=spans) for issuer in honest.policy.issuers)
+    policy = replace(honest.policy, issuers=issuers)
+    verdict = honest.audit(policy, with_checkpoint(honest, first=2))
+    words = "it begins at block 2, a key of the issuer is good from block 1"
+    assert finding(verdict, "log", words, Outcome.UNKNOWN)
+    assert honest.audit(policy, with_checkpoint(honest, first=1)).outcome is Outcome.HOLDS
+    later = tuple(replace(i, good=(Span(honest.ledger.chain, 2, None),)) for i in issuers)
+    policy = replace(policy, issuers=later)
+    assert honest.audit(policy, with_checkpoint(honest, first=2)).outcome is Outcome.HOLDS
+
+
 def test_a_checkpoint_below_a_receipt_is_no_use(honest: World) -> None:
     verdict = seen(honest, last=7, block=honest.block(7).hash)
     assert finding(verdict, "log", "above the heights that it scanned", Outcome.UNKNOWN)

@@ -1,5 +1,6 @@
 """A log that the auditor read himself: with a bundle in a monitor's place, and without one."""
 
+import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
@@ -13,6 +14,7 @@ from provenance import log
 from provenance.attestation import attest
 from provenance.audit import Scanned, audit
 from provenance.audit.scanned import audit_disputed, audit_scanned
+from provenance.canonical import JsonObject
 from provenance.errors import UnavailableError, VerificationError
 from provenance.field import Digest
 from provenance.findings import Level, Outcome, Verdict
@@ -131,8 +133,10 @@ def test_a_log_that_was_posted_again_hides_nothing_below_what_was_read(plain: Wo
     head = again.block(again.ledger.head())
     anchor = replace(plain.policy.anchors[0], height=head.height, hash=head.hash)
     anchored = replace(plain.policy, require=REQUIRED, anchors=(anchor,))
+    beside = with_bundle(again, anchored, first=first)
+    assert finding(beside, "log", f"it begins at block {first}, a key of", Outcome.UNKNOWN)
     verdict = without_bundle(again, anchored, first=first)
-    assert finding(verdict, "log", f"was read from {first} on", Outcome.UNKNOWN)
+    assert finding(verdict, "log", f"it begins at block {first}, a key of", Outcome.UNKNOWN)
     assert finding(verdict, "unique", "no checkpoint says", Outcome.UNKNOWN)
     assert all(f.outcome is Outcome.UNKNOWN for f in verdict.findings if f.claim == "log")
     forked = grown(again, (more(plain, after=0).envelope,))
@@ -384,6 +388,41 @@ def test_a_policy_without_an_anchor_or_a_key_reads_nothing(honest: World) -> Non
         scanned(honest, replace(honest.policy, issuers=none))
     with pytest.raises(UnavailableError, match="the ledger's head is"):
         scanned(honest, first=10_000)
+
+
+class Pruned(MemoryLedger):
+    """A node that has forgotten its first blocks."""
+
+    tail = 3
+
+    def headers(self, first: int, last: int) -> tuple[JsonObject, ...]:  # type: ignore[explicit-override]
+        if first < self.tail:
+            raise UnavailableError(f"block {first} is pruned")
+        return super().headers(first, last)
+
+
+def test_an_old_anchor_outside_what_is_read_is_left_and_told(plain: World) -> None:
+    """All hangs on the highest anchor; a policy that grew old may name blocks that nodes forgot."""
+    (newest,) = plain.policy.anchors
+    old = replace(newest, height=2, hash=plain.block(2).hash)
+    pruned = copy(plain)
+    pruned.ledger = copy(plain.ledger)
+    pruned.ledger.__class__ = Pruned
+    policy = replace(plain.policy, anchors=(old, newest))
+    scan = scanned(pruned, policy, first=4)
+    assert f"{old.label} is outside the blocks read: not checked" in scan.notes
+    assert scan.notes == (scan.notes[0], f"{old.label} is outside the blocks read: not checked")
+    wrong = replace(policy, anchors=(replace(old, height=5), newest))
+    with pytest.raises(VerificationError, match="not the policy's anchor"):
+        scanned(pruned, wrong, first=4)
+
+
+def test_how_old_the_newest_block_is_is_told(plain: World) -> None:
+    """A node can hide the newest blocks; who knows the date sees by how much."""
+    (note,) = scanned(plain).notes
+    assert re.fullmatch(
+        r"the last block read, \d+, is dated 2023-11-14T\d\d:\d\d:\d\d\+00:00", note
+    )
 
 
 @pytest.mark.parametrize("first", [1, 8])
