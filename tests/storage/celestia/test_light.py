@@ -220,9 +220,9 @@ def test_reading_upwards_stops_there_too(tmp_path: Path) -> None:
 
 def test_who_could_alone_have_led_a_jump_is_seen(tmp_path: Path) -> None:
     light = client(tmp_path, Node(made_up()), 5)
-    assert not light.is_lone
+    before = light.is_lone
     light.head()
-    assert light.is_lone
+    assert (before, light.is_lone) == (False, True)
     (tmp_path / "many").mkdir()
     several = client(tmp_path / "many", Node(LONG), 5)
     several.head()
