@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.flow.scanning import Page, block_at, note, pages
@@ -68,7 +69,7 @@ class Task:
     """What is to be read: heights, and in which namespaces which issuer's log is looked for.
 
     Attributes:
-        anchors: The policy's of this chain, the highest first.
+        anchors: The policy's of this chain, the highest first; all that is read hangs on it.
         first: The lowest height.
         last: The highest height.
         logs: A namespace and the keys of one issuer; another's there is a stranger.
@@ -83,6 +84,14 @@ class Task:
     def namespaces(self) -> tuple[bytes, ...]:
         """The namespaces, each once."""
         return tuple(dict.fromkeys(namespace for namespace, _ in self.logs))
+
+    @property
+    def unchecked(self) -> tuple[Anchor, ...]:
+        """Anchors outside what is read: all hangs on the highest, and a node may lack the others'.
+
+        A walk to an old one would cost every header between, which a pruned node does not have.
+        """
+        return tuple(a for a in self.anchors[1:] if not self.first <= a.height <= self.last)
 
     @property
     def blocks(self) -> int:
@@ -259,9 +268,9 @@ def _read(
 ) -> tuple[Block, Hashes]:
     """Return the last block, and the hashes of all."""
     anchors = {anchor.height: anchor for anchor in task.anchors}
-    for anchor in anchors.values():
-        if not task.first <= anchor.height <= task.last:
-            _check_anchor(block_at(ledger, anchor.height), anchor)
+    hung = task.anchors[0]
+    if not task.first <= hung.height <= task.last:
+        _check_anchor(block_at(ledger, hung.height), hung)
     block: Block | None = None
     hashes = bytearray()
     name = f"reading blocks {task.first} to {task.last}"
@@ -300,4 +309,12 @@ def _scanned(
         history=reader.chronicle.whole(),
         blocks=blocks,
         hashes=hashes,
+        notes=_notes(task, blocks.at(task.last)),
     )
+
+
+def _notes(task: Task, last: Block) -> tuple[str, ...]:
+    """Return of when the newest block is, since a node can hide later ones, and what was left."""
+    moment = datetime.fromtimestamp(last.time // 10**9, UTC).isoformat()
+    left = (f"{each.label} is outside the blocks read: not checked" for each in task.unchecked)
+    return (f"the last block read, {last.height}, is dated {moment}", *left)

@@ -68,6 +68,7 @@ class Scanned:
         blocks: Of the blocks that were read, those that something is said of: with a header, with
             a run's seed, with an anchor, and the last.
         hashes: The hash of every block that was read, by its height.
+        notes: What else is to be said of the reading, such as the time of its last block.
     """
 
     source: str
@@ -79,6 +80,7 @@ class Scanned:
     history: History
     blocks: Blocks
     hashes: Mapping[int, Digest]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
