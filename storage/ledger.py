@@ -4,7 +4,7 @@ Whatever the ledger, blobs go in together and come out with a receipt, and the r
 passes through the same verifier.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from itertools import count
 from typing import Final, Protocol
@@ -95,6 +95,14 @@ class Ledger(Protocol):
         """
         ...
 
+    def told(self, first: int, last: int, namespace: bytes) -> Iterator[tuple[int, Blob]]:
+        """Give the blobs of a namespace in the blocks `first` to `last` with their heights.
+
+        Fast, and the ledger's word alone: a warning, never evidence. Blocks that it has no longer
+        are passed over.
+        """
+        ...
+
     def receipt(self, height: int, blob: Blob) -> Receipt:
         """Return the receipt that proves that `blob` stands in the block at `height`.
 
@@ -169,6 +177,11 @@ class MemoryLedger:
     def blobs(self, height: int, namespace: bytes) -> tuple[Blob, ...]:
         """Return the blobs of one block under `namespace`, in order."""
         return tuple(blob for blob in self._at(height)[1] if blob.namespace == namespace)
+
+    def told(self, first: int, last: int, namespace: bytes) -> Iterator[tuple[int, Blob]]:
+        """Give the blobs of a namespace in the blocks `first` to `last` with their heights."""
+        for height in range(first, last + 1):
+            yield from ((height, blob) for blob in self.blobs(height, namespace))
 
     def receipt(self, height: int, blob: Blob) -> Receipt:
         """Return the receipt that proves that `blob` stands in the block at `height`."""

@@ -102,6 +102,16 @@ class Outbox:
             raise VerificationError(f"{path}: other bytes are fixed for batch {sequence}: no fork")
         return found
 
+    def check_only(self, log: Digest) -> None:
+        """Raise MalformedError if the outbox holds batches of another log than `log`."""
+        others = sorted(set(self._logs()) - {log.hex()})
+        if others:
+            raise MalformedError(
+                f"{self.folder} holds log {others[0][:16]}…, but keys and ledger of this home make "
+                f"log {log.hex()[:16]}…: its ledger.json or its first issuer key is missing or "
+                "another; put it back"
+            )
+
     def attempted(self, entry: Entry, attempt: Attempt) -> Entry:
         """Return the batch once it is on the disk that it is about to be submitted.
 
@@ -148,10 +158,9 @@ class Outbox:
 
     def waiting(self) -> tuple[Entry, ...]:
         """Return the batches without a receipt, in each log's order."""
-        logs = sorted(path.name for path in self.folder.iterdir() if _LOG.fullmatch(path.name))
         return tuple(
             self.read(log, sequence)
-            for log in map(Digest.parse, logs)
+            for log in map(Digest.parse, self._logs())
             for sequence in self._sequences(log, lacking="/receipt")
         )
 
@@ -185,6 +194,9 @@ class Outbox:
             read_bounded(receipt, MAX_RECEIPT) if receipt.exists() else None,
             _attempt(attempted) if attempted.exists() else None,
         )
+
+    def _logs(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir() if _LOG.fullmatch(path.name))
 
     def _sequences(self, log: Digest, *, lacking: str | None = None) -> list[int]:
         """Return the numbers of a log's batches, or only of those whose folder lacks a file."""

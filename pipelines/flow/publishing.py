@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pipelines.flow.alone import check_alone
 from pipelines.flow.catalogue import find_version, trusted_keys
 from pipelines.flow.placing import Placing, Sight, Sleep
 from pipelines.flow.queueing import Queued, forget, queue, settle, waiting
@@ -197,7 +198,11 @@ def _publish(placing: Placing) -> Iterator[Posted]:
     """Post what waits; whatever is interrupted when, what was yielded has its receipt."""
     space, box, first = placing.space, placing.box, _first(placing.space)
     with space.progress.stage("statements posted", len(waiting(space))) as stage:
-        begun = box.fix(first.header.digest, 0, first.envelope, b"")
+        log = first.header.digest
+        box.check_only(log)
+        if waiting(space) or box.waiting() or box.last(log) is None:
+            check_alone(space, box, log, placing.ask)
+        begun = box.fix(log, 0, first.envelope, b"")
         for entry in box.waiting():
             yield _post(placing, entry)
         for entry in _fixed(space, box, box.last(begun.log) or begun):

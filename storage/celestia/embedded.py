@@ -7,7 +7,7 @@ the other, up to a bound. The file is opened for each call and closed after it, 
 `kept_open`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +136,12 @@ class EmbeddedLedger:
         with self._file.reading() as database:
             ledger_rows.header(database, height)
             return tuple(b for b in ledger_rows.blobs(database, height) if b.namespace == namespace)
+
+    def told(self, first: int, last: int, namespace: bytes) -> Iterator[tuple[int, Blob]]:
+        """Give the blobs of a namespace in the blocks `first` to `last` with their heights."""
+        with self._file.reading() as database:
+            found = ledger_rows.blobs_between(database, first, last, namespace)
+        yield from found
 
     def all_blobs(self, height: int) -> tuple[Blob, ...]:
         """Return all blobs of one block, in the order in which they were submitted."""

@@ -68,6 +68,18 @@ def blobs(database: Connection, height: int) -> tuple[Blob, ...]:
     return tuple(Blob(*row) for row in rows)
 
 
+def blobs_between(
+    database: Connection, first: int, last: int, namespace: bytes
+) -> tuple[tuple[int, Blob], ...]:
+    """Return the blobs of a namespace in the blocks `first` to `last` with their heights."""
+    rows = database.execute(
+        "SELECT height, namespace, data, version, signer FROM blob"
+        " WHERE height BETWEEN ? AND ? AND namespace = ? ORDER BY height, position",
+        (first, last, namespace),
+    )
+    return tuple((height, Blob(*row)) for height, *row in rows)
+
+
 def height_of(database: Connection, names: Sequence[Name], since: int = 0) -> int | None:
     """Return the least height above `since` whose block holds all blobs that are named."""
     found = [

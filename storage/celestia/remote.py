@@ -6,7 +6,8 @@ bytes and a share commitment of our own, and the height that a submission report
 look first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Self
 
@@ -16,7 +17,8 @@ from provenance.errors import MalformedError, UnavailableError, VerificationErro
 from provenance.receipt import Receipt
 from storage.celestia.block import distinct, heights, kind_of
 from storage.celestia.client import calls
-from storage.celestia.client.client import AsyncNode, Node
+from storage.celestia.client.blob_calls import Found
+from storage.celestia.client.client import MOST_AT_ONCE, AsyncNode, Node
 from storage.celestia.client.errors import NodeError
 from storage.celestia.client.options import TxOptions
 from storage.celestia.header_source import NodeHeaders
@@ -120,10 +122,7 @@ class CelestiaLedger:
                 raise
             raise OutcomeUnknownError(str(error)) from error
         try:
-            if height > (head := self.head()) + self.margin:
-                raise UnavailableError(f"the newest block is {head}")
-            self.reach(height)
-            taken = self._holds(height, blobs)
+            taken = self._took(height, blobs)
         except (UnavailableError, MalformedError, VerificationError) as error:
             raise OutcomeUnknownError(f"block {height} could not be read: {error}") from error
         if not taken:
@@ -149,6 +148,21 @@ class CelestiaLedger:
             return ()
         data = self._node.ask(calls.share_get_namespace_data(height, namespace))
         return tuple(placed.blob for placed in verify_namespace(data, namespace, roots))
+
+    def told(self, first: int, last: int, namespace: bytes) -> Iterator[tuple[int, Blob]]:
+        """Give the blobs of a namespace in the blocks `first` to `last` that the node still has.
+
+        Its word alone: blocks are not verified, and many are asked for at once.
+        """
+        tail = self._node.ask(calls.header_tail()).header.height
+
+        def ask(height: int) -> tuple[Found, ...]:
+            return self._node.ask(calls.blob_get_all(height, (namespace,)))
+
+        span = range(max(first, tail), last + 1)
+        with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+            for height, found in zip(span, pool.map(ask, span), strict=True):
+                yield from ((height, each.blob) for each in found)
 
     def receipt(self, height: int, blob: Blob) -> Receipt:
         """Return the verified receipt that proves that `blob` stands in the block at `height`."""
@@ -178,6 +192,13 @@ class CelestiaLedger:
         span = heights(first, last)
         found = self._light.between(span.start, span.stop - 1)
         return tuple(each.header.to_json() for each in found)
+
+    def _took(self, height: int, blobs: Sequence[Blob]) -> bool:
+        """Return whether a block that the node names holds `blobs`; one far ahead is no answer."""
+        if height > (head := self.head()) + self.margin:
+            raise UnavailableError(f"the newest block is {head}")
+        self.reach(height)
+        return self._holds(height, blobs)
 
     def _holds(self, height: int, blobs: Sequence[Blob]) -> bool:
         wanted = {blob.namespace for blob in blobs}

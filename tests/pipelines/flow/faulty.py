@@ -150,6 +150,11 @@ class FaultyLedger:
             raise VerificationError("the node left out a blob")
         return self.behind.ledger.blobs(height, namespace)
 
+    def told(self, first: int, last: int, namespace: bytes) -> Iterator[tuple[int, Blob]]:
+        """Give the blobs of a namespace, as the node tells them."""
+        self._fail("told")
+        return self.behind.ledger.told(first, last, namespace)
+
     def receipt(self, height: int, blob: Blob) -> Receipt:
         """Return a receipt, sometimes one that proves nothing, or something else."""
         fault = self._fail("receipt")
