@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from pipelines.cli.copying import copy
 from pipelines.cli.following import follow
 from pipelines.cli.node import serve
 from pipelines.cli.options import AsJson, Force, Output
@@ -12,7 +13,7 @@ from pipelines.cli.output import open_space, say, write_new
 if TYPE_CHECKING:
     from pipelines.flow.workspace import Workspace
 
-group = typer.Typer(help="The embedded ledger, and what a monitor sees.", no_args_is_help=True)
+group = typer.Typer(help="The ledger, and what a monitor sees of a log.", no_args_is_help=True)
 
 
 @group.command()
@@ -80,4 +81,5 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
     group.command()(follow)
     group.command()(serve)
+    group.command()(copy)
     app.add_typer(group, name="ledger")
