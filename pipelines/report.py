@@ -68,7 +68,8 @@ def _head(audited: Audited) -> Iterator[str]:
     yield f'<header><h1>Verdict: <span class="{outcome}">{MARKS[outcome]} {STATES[outcome]}</span>'
     yield f'</h1><p class="lead">{HEADLINES[outcome]}</p><dl>'
     yield f"<dt>Policy</dt><dd>{escape(verdict.policy)}</dd>"
-    yield f"<dt>Checked</dt><dd>{at}, offline</dd>"
+    read = "offline" if audited.node is None else f"the ledger read at {escape(audited.node)}"
+    yield f"<dt>Checked</dt><dd>{at}, {read}</dd>"
     yield f"<dt>Findings</dt><dd>{counts}</dd>"
     yield f"<dt>Evidence file</dt><dd><code>SHA-256 {audited.bundle.hex()}</code></dd>"
     yield f"<dt>Policy file</dt><dd><code>SHA-256 {audited.policy.hex()}</code></dd></dl></header>"

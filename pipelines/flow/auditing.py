@@ -44,12 +44,16 @@ def verifiers() -> Verifiers:
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """A verdict, and what exactly it was made of; `at` is nanoseconds since 1970, UTC."""
+    """A verdict, and what exactly it was made of; `at` is nanoseconds since 1970, UTC.
+
+    `node` is where the auditor read the ledger himself, None where he read only the bundle.
+    """
 
     verdict: Verdict
     bundle: Digest
     policy: Digest
     at: int
+    node: str | None = None
 
 
 def audit_file(bundle: Path, policy: Path, place: Place | None = None) -> Audited:
@@ -73,7 +77,16 @@ def audit_file(bundle: Path, policy: Path, place: Place | None = None) -> Audite
         verdict = audit_disputed(str(error), trusted, now)
     else:
         verdict = audit(data, trusted, verifiers(), now, scanned)
-    return Audited(verdict, digest(data), digest(rules), now)
+    return Audited(verdict, digest(data), digest(rules), now, _shown(place))
+
+
+def _shown(place: Place | None) -> str | None:
+    """Return what may be shown of a node's address: its path is often a secret."""
+    if place is None:
+        return None
+    from storage.celestia.client.address import Address
+
+    return Address.parse(place.url).origin
 
 
 def audit_ledger(policy: Path, place: Place) -> Verdict:

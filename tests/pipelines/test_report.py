@@ -30,6 +30,13 @@ def page(*findings: Finding, required: tuple[Finding, ...] = (), policy: str = "
     return as_html(Audited(verdict, digest(b"bundle"), digest(b"policy"), AT))
 
 
+def test_a_page_says_whether_the_ledger_was_read() -> None:
+    read = as_html(Audited(Verdict("p", (), (), ()), digest(b""), digest(b""), AT, "https://a<b"))
+    assert "the ledger read at https://a&lt;b" in read
+    assert "offline" not in read
+    assert "UTC, offline" in page()
+
+
 class Elements(HTMLParser):
     """Every element of a page with its attributes, and its text; a tag left open is an error."""
 
