@@ -28,21 +28,21 @@ class Address:
         """
         try:
             url = httpx.URL(text)
+            host, port = url.host, url.port  # an xn-- name is decoded, or refused, only here
         except (httpx.InvalidURL, ValueError, TypeError) as error:
             raise MalformedError("the node's address is no URL; try http://localhost:26658") from (
                 error
             )
-        if url.scheme not in ("http", "https") or not _HOST.fullmatch(url.host):
+        if url.scheme not in ("http", "https") or not _HOST.fullmatch(host):
             raise MalformedError(
                 "the node's address must begin with http:// or https:// and a host"
             )
-        if not 0 < (url.port or 80) < 2**16:
+        if port is not None and not 0 < port < 2**16:
             raise MalformedError("the node's address has a port from 1 to 65535")
         if url.userinfo or url.query or url.fragment:
             raise MalformedError("the node's address has no user, query or fragment; give a token")
-        host = f"[{url.host}]" if ":" in url.host else url.host
-        port = f":{url.port}" if url.port else ""
-        return cls(url, f"{url.scheme}://{host}{port}")
+        shown = f"[{host}]" if ":" in host else host
+        return cls(url, f"{url.scheme}://{shown}" + (f":{port}" if port else ""))
 
     @property
     def is_private(self) -> bool:
