@@ -10,6 +10,7 @@ Source: filecoin-project/go-jsonrpc v0.10.1, handler.go and server.go.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -97,7 +98,7 @@ def failure(code: int, text: str, number: Id, status: int = 200) -> Answer:
 
 def encode(value: Json) -> bytes:
     """Return a value in JSON."""
-    return json.dumps(value, separators=(",", ":")).encode()
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
 def write(answers: Sequence[Answer], *, is_batch: bool) -> bytes:
@@ -122,6 +123,8 @@ def _request(value: Json) -> Request:
     if isinstance(number, bool) or not isinstance(number, str | int | float | None):
         kind = _IDS.get(type(number), "map[string]interface {}")
         raise ProtocolError(PARSE, f"failed to parse ID: invalid id type: {kind}")
+    if isinstance(number, float) and not math.isfinite(number):  # 1e999 is read as infinity
+        raise ProtocolError(PARSE, "Parse error")
     return Request((method or "")[:200], params, number)
 
 

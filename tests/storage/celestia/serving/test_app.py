@@ -283,6 +283,14 @@ def test_a_batch_of_too_many_calls_is_refused(ask: Caller) -> None:
     assert answer.status_code == 400
 
 
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+def test_a_number_that_json_cannot_hold_is_no_request(ask: Caller, number: str) -> None:
+    body = f'{{"id":{number},"jsonrpc":"2.0","method":"node.Ready","params":[]}}'
+    for answer in (ask.post(body).text, ask.post(f"[{body}]").text):
+        assert "Infinity" not in answer
+        assert '"code":-32700' in answer
+
+
 @pytest.mark.parametrize("body", ["[" * 100_000, "9" * 5000, "\x00", '{"id":1,"method":7}', "NaN"])
 def test_hostile_bodies_are_parse_errors(ask: Caller, body: str) -> None:
     answer = ask.post(body)
