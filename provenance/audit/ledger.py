@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from provenance import checkpoint, envelope
-from provenance.anchor import Anchor, Blocks, Step, believe
+from provenance.anchor import Anchor, Blocks, believe
 from provenance.audit.case import Case, Scanned
+from provenance.audit.ground import Ground
 from provenance.canonical import Fields, JsonObject
 from provenance.canonical import digest as document_digest
 from provenance.checkpoint import Checkpoint
@@ -17,7 +18,6 @@ from provenance.log import Genesis, SealedHeader, verify_entries, verify_header
 from provenance.receipt import Block, LedgerVerifier, Receipt
 
 BLOCKS_KIND = "rootline/blocks/v1"
-PUBLIC = "celestia"
 MAX_BLOCKS = 2**20
 SECOND = 10**9
 
@@ -32,8 +32,7 @@ class Published:
         blocks: Believed blocks of the log's chain.
         posted: The block in which each header was shown to stand, by sequence number.
         checkpoint: A monitor's checkpoint that was found to speak for this log, or None.
-        is_self_hosted: Whether somebody could have written this history alone: the operator of a
-            ledger that is not Celestia, or one validator. So too if no header shows the power.
+        ground: What it rests on that the log stands there.
     """
 
     genesis: Genesis
@@ -41,7 +40,7 @@ class Published:
     blocks: Blocks
     posted: Mapping[int, Block]
     checkpoint: Checkpoint | None
-    is_self_hosted: bool
+    ground: Ground
 
     def block_of(self, sequence: int) -> Block:
         """Return the block that holds a header, or raise UnavailableError."""
@@ -50,22 +49,18 @@ class Published:
         return self.posted[sequence]
 
     @property
+    def is_self_hosted(self) -> bool:
+        """Whether somebody could have written this history alone."""
+        return self.ground.is_self_hosted
+
+    @property
     def operator(self) -> str:
         """Who could have written this history alone; empty if it takes several."""
-        chain = self.genesis.chain
-        if not self.is_self_hosted:
-            return ""
-        if self.genesis.ledger != PUBLIC:
-            return f"the operator of self-hosted ledger {chain}"
-        return f"whoever holds most of the voting power of self-hosted chain {chain}"
+        return self.ground.operator
 
     def rests(self, block: Block) -> tuple[str, ...]:
         """Return what it rests on that a header stands in `block`, and that the block stands."""
-        validators = (
-            f"less than a third of the voting power of {block.chain} being dishonest (block "
-            f"{block.height}: {len(block.power)} validators)"
-        )
-        return (self.operator or validators, self.blocks.anchor_of(block.height).label)
+        return self.ground.rests(block)
 
 
 def published(case: Case) -> Published:
@@ -83,17 +78,13 @@ def published(case: Case) -> Published:
     blocks = _blocks(case, anchors, verifier)
     posted = _receipts(case, sealed, genesis, blocks, verifier)
     history = _history(case, sealed, posted)
-    found = _checkpoint(case, history, blocks, genesis)
-    if case.scanned is not None:
-        found = own_reading(case, case.scanned, history, genesis, posted) or found
-    is_self_hosted = genesis.ledger != PUBLIC or _is_lone(blocks, posted)
-    return Published(genesis, history, blocks, posted, found, is_self_hosted)
-
-
-def _is_lone(blocks: Blocks, posted: Mapping[int, Block]) -> bool:
-    """Whether one validator could have written the history alone, or no header shows otherwise."""
-    shown = [block for block in posted.values() if block.power]
-    return blocks.is_lone or not shown or any(Step(b).is_held(thirds=2) for b in shown)
+    own = case.scanned
+    is_lone = own is not None and own.blocks.is_lone
+    ground = Ground.under(genesis, blocks, posted.values(), is_lone=is_lone)
+    found = _checkpoint(case, history, ground)
+    if own is not None:
+        found = own_reading(case, own, history, genesis, posted) or found
+    return Published(genesis, history, blocks, posted, found, ground)
 
 
 def _headers(case: Case) -> list[SealedHeader]:
@@ -242,9 +233,8 @@ def _history(case: Case, sealed: Sequence[SealedHeader], posted: Mapping[int, Bl
     return history
 
 
-def _checkpoint(
-    case: Case, history: History, blocks: Blocks, genesis: Genesis
-) -> Checkpoint | None:
+def _checkpoint(case: Case, history: History, ground: Ground) -> Checkpoint | None:
+    blocks, genesis = ground.blocks, ground.genesis
     subject = history.headers[0].sealed.header.log_id.hex()[:16]
     best: Checkpoint | None = None
     reasons = []
@@ -267,8 +257,9 @@ def _checkpoint(
             "log",
             subject,
             Level.L1,
-            f"headers 0 to {best.sequence} are one chain; a monitor scanned to block {best.last}",
-            rests_on=("the monitor's key", blocks.anchor_of(best.last).label),
+            f"headers 0 to {best.sequence} are one chain; a monitor scanned to block {best.last} "
+            f"of {ground.name}",
+            rests_on=("the monitor's key", *ground.rests(blocks.at(best.last))),
         )
     return best
 
@@ -368,15 +359,16 @@ def own_reading(
         return None
     if not history.problems and not scan.history.problems:
         newest = len(scan.history.headers) - 1
+        ground = Ground.under(genesis, scan.blocks, scan.blocks.believed.values())
         more = f"; the log goes on to header {newest}, which is not in the evidence"
         case.holds(
             "log",
             subject,
             Level.L1,
             f"headers 0 to {own.sequence} are one chain; blocks {own.first} to {own.last} of "
-            f"{scan.ledger} chain {own.chain} were read by the auditor himself"
+            f"{ground.name} were read by the auditor himself"
             f"{more if newest > own.sequence else ''}",
-            rests_on=(scan.blocks.anchor_of(scan.last).label,),
+            rests_on=ground.rests(scan.blocks.at(scan.last)),
             notes=(f"read at {scan.source}, up to block {scan.last}", *OWN_LIMITS),
         )
     return own

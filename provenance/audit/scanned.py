@@ -8,12 +8,12 @@ is missing. It holds no records, no tables, no steps and no proofs, so whatever 
 from collections.abc import Sequence
 from functools import partial
 
-from provenance.anchor import Blocks, Step
 from provenance.attestation import Attestation
 from provenance.audit.case import Case, Scanned, Verifiers
 from provenance.audit.claims import check_claims
 from provenance.audit.datasets import Anchored, check_datasets
-from provenance.audit.ledger import PUBLIC, Published, own_reading
+from provenance.audit.ground import Ground
+from provenance.audit.ledger import Published, own_reading
 from provenance.audit.memberships import check_memberships
 from provenance.audit.required import conclude
 from provenance.audit.runs import check_runs
@@ -100,14 +100,8 @@ def _published(case: Case, scan: Scanned, genesis: Genesis) -> Published:
     history, blocks = scan.history, scan.blocks
     posted = {s.sealed.header.sequence: blocks.at(s.height or 0) for s in history.headers}
     own = own_reading(case, scan, history, genesis, posted)
-    return Published(genesis, history, blocks, posted, own, _is_self_hosted(genesis, blocks))
-
-
-def _is_self_hosted(genesis: Genesis, blocks: Blocks) -> bool:
-    """Whether somebody could have written this history alone, or no header shows otherwise."""
-    shown = [block for block in blocks.believed.values() if block.power]
-    lone = blocks.is_lone or not shown or any(Step(block).is_held(thirds=2) for block in shown)
-    return genesis.ledger != PUBLIC or lone
+    ground = Ground.under(genesis, blocks, blocks.believed.values())
+    return Published(genesis, history, blocks, posted, own, ground)
 
 
 def _anchored(case: Case, log: Published) -> dict[Digest, Anchored]:

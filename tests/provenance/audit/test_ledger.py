@@ -12,7 +12,7 @@ from typing_extensions import override
 from pipelines.flow.reading import plan, read_logs
 from pipelines.progress import Silent
 from provenance import canonical, checkpoint, log
-from provenance.audit import audit
+from provenance.audit import Scanned, audit
 from provenance.audit.ledger import blocks_document
 from provenance.audit.scanned import audit_scanned
 from provenance.errors import SignatureError
@@ -553,6 +553,37 @@ def test_a_public_chain_that_one_validator_can_write_alone_is_self_hosted() -> N
     assert trusting.outcome is Outcome.HOLDS, bad(trusting)
     rests = {rest for f in trusting.findings for rest in f.rests_on}
     assert any("whoever holds most of the voting power of self-hosted chain" in r for r in rests)
+
+
+def test_findings_about_a_log_on_a_self_hosted_chain_name_who_could_have_written_it() -> None:
+    """One validator calls his own chain celestia."""
+    world = build(ledger=PublicLedger("celestia", Crew.of("me")))
+    scans = own_scans(world, world.policy)
+    told = (
+        world.audit(),
+        audit(world.seal(), world.policy, VERIFIERS, world.now, scans[0]),
+        audit_scanned(scans, world.policy, world.now),
+    )
+    for verdict in told:
+        logs = [f for f in verdict.findings if f.claim == "log" and f.level is not None]
+        assert logs
+        for found in logs:
+            assert "of self-hosted celestia chain celestia" in found.reason
+            assert any("whoever holds most of the voting power" in r for r in found.rests_on)
+
+
+def test_findings_about_a_log_on_a_public_chain_rest_on_its_validators(public: World) -> None:
+    for verdict in (public.audit(), audit_scanned(own_scans(public), public.policy, public.now)):
+        [found] = [f for f in verdict.findings if f.claim == "log" and f.level is not None]
+        assert "self-hosted" not in found.reason
+        assert any("less than a third of the voting power" in rest for rest in found.rests_on)
+
+
+def own_scans(world: World, policy: Policy | None = None) -> tuple[Scanned, ...]:
+    """Return what an auditor reads of a world's ledger, the issuer's log first."""
+    trusted = policy or world.policy
+    task = plan(world.ledger, trusted, namespace=NAMESPACE)
+    return read_logs(world.ledger, CelestiaVerifier(), trusted, task, "a node", Silent())
 
 
 def test_a_public_chain_that_one_validator_could_jump_over_is_self_hosted(public: World) -> None:
