@@ -10,7 +10,7 @@ believed. Chosen once, since a log names its chain for good. The node's token is
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -38,7 +38,7 @@ _PRICE: Final = re.compile(r"(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
 class LedgerSettings:
     """A node, the block that is known of its chain, and what a submission may cost."""
 
-    url: str
+    url: str = field(repr=False)
     anchor: Anchor
     fees: TxOptions
     trusting_seconds: int = WEEK

@@ -1,8 +1,11 @@
 """What `rootline init` and `rootline demo` share: a node chosen as the home's ledger."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipelines.flow.workspace import Workspace
     from storage.celestia.client.options import TxOptions
 
@@ -23,23 +26,37 @@ def read_fees(
 
 
 def choose_ledger(
-    space: "Workspace", url: str, token: str | None, fees: "TxOptions", anchor: str | None
-) -> dict[str, object]:
-    """Let a home post to a node, and return what is to be told of it.
+    home: Path,
+    make: "Callable[[], Workspace]",
+    url: str,
+    token: str | None,
+    fees: "TxOptions",
+    anchor: str | None,
+) -> "tuple[Workspace, dict[str, object]]":
+    """Return a home that posts to a node, and what is to be told of it.
+
+    The node is asked first: where it does not answer as it should, no home is made.
 
     Args:
-        space: The home.
+        home: Where the home is, or will be.
+        make: Makes or opens it.
         url: The node.
         token: Its token, or None.
         fees: What a submission may cost.
         anchor: A known block, HEIGHT:HASH, or None to pin the newest one.
     """
-    from pipelines.flow.choosing import FIRST_USE, choose, parse_known
+    from pipelines.flow.choosing import FIRST_USE, parse_known, prepared
+    from storage.celestia.client.address import Address
+    from storage.home import Home
+    from storage.ledger_settings import read_settings
 
     known = parse_known(anchor) if anchor else None
-    block = choose(space, url, token, fees, known).anchor
-    return {
-        "node": url,
-        "anchor": f"{block.height}:{block.hash.hex()}",
+    settings = prepared(read_settings(Home(home).settings), url, token, fees, known)
+    space = make()
+    space.choose(settings, token)
+    told: dict[str, object] = {
+        "node": Address.parse(url).origin,
+        "anchor": f"{settings.anchor.height}:{settings.anchor.hash.hex()}",
         "which is": FIRST_USE if known is None else "the block that was given",
     }
+    return space, told

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -46,13 +47,17 @@ def init(
     passphrase = os.environ.get(PASSPHRASE)
     if passphrase_file is not None:
         passphrase = read_passphrase(passphrase_file)
-    space = Workspace.create(home or Home.place(Path.cwd(), os.environ), passphrase)
+    place = home or Home.place(Path.cwd(), os.environ)
+    make = partial(Workspace.create, place, passphrase)
     chosen: dict[str, object] = {}
     if ledger is not None:
         fees = read_fees(gas_price, max_gas_price, priority, key_name)
-        chosen = choose_ledger(space, ledger, given_token(token_file), fees, anchor)
+        token = given_token(token_file)
+        space, chosen = choose_ledger(place, make, ledger, token, fees, anchor)
     elif any((anchor, token_file, gas_price, max_gas_price, priority, key_name)):
         raise MalformedError("options about a node without --ledger URL")
+    else:
+        space = make()
     document: dict[str, object] = {
         "home": str(space.home.path),
         "issuer key": space.issuer.public_key.hex(),

@@ -43,12 +43,14 @@ def _place(space: "Workspace") -> dict[str, object]:
     """Return where the ledger is, and what it is worth."""
     if space.settings is None:
         return {"worth": "order and integrity only to who trusts its operator, this home"}
+    from storage.celestia.client.address import Address
+
     anchor = space.settings.anchor
     block = space.verifier.signed_block(space.ledger.header(space.ledger.head()))
     most, whole = max(power for _, power in block.power), sum(power for _, power in block.power)
     alone = "; one alone can rewrite it, and is to be trusted like an operator"
     return {
-        "node": space.settings.url,
+        "node": Address.parse(space.settings.url).origin,
         "anchor": f"{anchor.height}:{anchor.hash.hex()}",
         "validators": f"{len(block.power)}{alone if 3 * most > 2 * whole else ''}",
     }

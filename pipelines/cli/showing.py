@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,13 +47,16 @@ def _show(folder: Path, ledger: str | None, *, quiet: bool) -> "Outcome":
     from pipelines.flow.workspace import PASSPHRASE, Workspace
 
     folder.mkdir(parents=True, exist_ok=True)
-    space = Workspace.create(folder / ".rootline", os.environ.get(PASSPHRASE))
+    home = folder / ".rootline"
+    make = partial(Workspace.create, home, os.environ.get(PASSPHRASE))
     console = Console(file=sys.stderr if quiet else None)
     if ledger is not None:
         fees = read_fees(None, None, None, None)
-        told = choose_ledger(space, ledger, given_token(None), fees, None)
+        space, told = choose_ledger(home, make, ledger, given_token(None), fees, None)
         for name, value in told.items():
             console.print(f"{name}: {value}", highlight=False, soft_wrap=True)
+    else:
+        space = make()
     return show(space, console)
 
 

@@ -5,13 +5,13 @@ on it, but a node that lies from the first moment is not found out by that. So t
 told, to be compared with another source.
 """
 
-from pipelines.flow.workspace import Workspace
 from provenance.anchor import Anchor
 from provenance.errors import MalformedError, VerificationError
 from provenance.field import Digest
 from provenance.receipt import MAX_HEIGHT
 from storage.celestia.block import kind_of
 from storage.celestia.client import calls
+from storage.celestia.client.address import Address
 from storage.celestia.client.client import AsyncNode, Node
 from storage.celestia.client.options import TxOptions
 from storage.ledger_settings import LedgerSettings
@@ -22,33 +22,29 @@ FIRST_USE = (
 )
 
 
-def choose(
-    space: Workspace,
+def prepared(
+    before: LedgerSettings | None,
     url: str,
     token: str | None,
     fees: TxOptions,
     known: tuple[int, Digest] | None = None,
 ) -> LedgerSettings:
-    """Return the ledger that `space` posts to from now on; the same choice again is no change.
+    """Return what a home's choice of a ledger will be, once the node was asked: nothing is written.
 
     Args:
-        space: A home without a log.
+        before: The home's choice so far, or None; the same again is returned unasked.
         url: A node, such as http://127.0.0.1:26658.
         token: The node's token, or None.
         fees: What a submission may cost.
         known: Height and hash of a block of its chain that is known from elsewhere.
 
     Raises:
-        MalformedError: The home has another ledger.
         UnavailableError: The node cannot be asked.
         VerificationError: It shows another block than the known one.
     """
-    before = space.settings
     if before is not None and before.url == url and known in (None, _known(before.anchor)):
         return before
-    settings = LedgerSettings(url, pin(url, token, known), fees)
-    space.choose(settings, token)
-    return settings
+    return LedgerSettings(url, pin(url, token, known), fees)
 
 
 def pin(url: str, token: str | None, known: tuple[int, Digest] | None) -> Anchor:
@@ -62,8 +58,8 @@ def pin(url: str, token: str | None, known: tuple[int, Digest] | None) -> Anchor
     block = header.block
     if known is not None and known != (block.height, block.hash):
         raise VerificationError(
-            f"{url} shows block {block.height} {block.hash.hex()}, not {known[0]} "
-            f"{known[1].hex()}: another chain, or a node that lies"
+            f"{Address.parse(url).origin} shows block {block.height} {block.hash.hex()}, not "
+            f"{known[0]} {known[1].hex()}: another chain, or a node that lies"
         )
     return Anchor(kind_of(block.chain), block.chain, block.height, block.hash)
 

@@ -130,6 +130,7 @@ def read_at(place: Place, policy: Policy, verifier: LedgerVerifier) -> tuple[Sca
     Raises:
         As `plan` and `read_logs`.
     """
+    from storage.celestia.client.address import Address
     from storage.celestia.remote import open_ledger
 
     with tempfile.TemporaryDirectory(prefix="rootline-audit-") as folder:
@@ -143,7 +144,8 @@ def read_at(place: Place, policy: Policy, verifier: LedgerVerifier) -> tuple[Sca
             place.tell(
                 f"reading {task.blocks} blocks of {ledger.chain}, {task.first} to {task.last}"
             )
-            return read_logs(ledger, verifier, policy, task, place.url, place.progress)
+            source = Address.parse(place.url).origin
+            return read_logs(ledger, verifier, policy, task, source, place.progress)
 
 
 def _pinned(policy: Policy) -> Anchor:

@@ -120,9 +120,9 @@ class Workspace:
                 f"{self.home.path} posts to its embedded ledger, and a log stays on its ledger: "
                 "make another home"
             )
+        write_settings(self.home.settings, settings)
         if token is not None:
             write_token(self.home.token, token)
-        write_settings(self.home.settings, settings)
         self.__dict__.pop("settings", None)
 
     @cached_property

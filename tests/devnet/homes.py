@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.flow.catalogue import attestations
-from pipelines.flow.choosing import choose
+from pipelines.flow.choosing import prepared
 from pipelines.flow.monitoring import scan
 from pipelines.flow.publishing import receipts, verify_receipt
 from pipelines.flow.queueing import waiting
@@ -20,7 +20,8 @@ from tests.devnet.nodes import Bridge
 @contextmanager
 def new_home(folder: Path, bridge: Bridge) -> Iterator[Workspace]:
     """Give a new home whose ledger is behind `bridge`, anchored at its newest block."""
-    choose(Workspace.create(folder), bridge.url, bridge.token("write"), TxOptions())
+    token = bridge.token("write")
+    Workspace.create(folder).choose(prepared(None, bridge.url, token, TxOptions()), token)
     with opened(folder) as space:
         yield space
 
