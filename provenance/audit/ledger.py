@@ -424,16 +424,17 @@ def _check_own(scan: Scanned, sequence: int, block: Block) -> None:
         raise UnavailableError(
             f"batch {sequence} stands in block {block.height}, which is not read"
         )
-    read = scan.blocks.believed.get(block.height)
-    if read is not None and read.hash != block.hash:
+    if (read := scan.hashes[block.height]) != block.hash:
         raise VerificationError(
-            f"block {block.height} is {read.hash.hex()[:16]}… on the ledger, the evidence has "
+            f"block {block.height} is {read.hex()[:16]}… on the ledger, the evidence has "
             f"{block.hash.hex()[:16]}…: two blocks for one height"
         )
-    if sequence >= len(scan.history.headers):
+    headers = scan.history.headers
+    # A copy may be posted above the place where the header was read first, but none below it.
+    if sequence >= len(headers) or block.height < (headers[sequence].height or 0):
         raise VerificationError(
             f"batch {sequence} has a receipt for block {block.height}, which was read and does "
-            "not hold it under a key that is good there"
+            "not hold it under a key that is good there, with its entries beside it"
         )
 
 

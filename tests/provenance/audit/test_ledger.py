@@ -13,6 +13,7 @@ from pipelines.flow.reading import plan, read_logs
 from pipelines.progress import Silent
 from provenance import canonical, checkpoint, log
 from provenance.audit import Scanned, audit
+from provenance.audit.case import Hashes
 from provenance.audit.ledger import blocks_document
 from provenance.audit.scanned import audit_scanned
 from provenance.errors import SignatureError
@@ -615,3 +616,29 @@ def test_a_reading_that_one_validators_jump_could_have_led_is_self_hosted(
     assert [scan.blocks.is_lone for scan in scans] == [is_lone] * len(scans)
     [order] = [f for f in audit_scanned(scans, policy, public.now).findings if f.claim == "order"]
     assert ("self-hosted" in order.reason) is is_lone
+
+
+def test_a_bundle_whose_block_is_not_the_one_that_was_read_fails(honest: World) -> None:
+    """The reading keeps few blocks, but the hash of every one."""
+    [scan] = [s for s in own_scans(honest) if ISSUER.public_key in s.keys]
+    packed = bytearray(scan.hashes.packed)
+    height = honest.heights[1]
+    packed[32 * (height - scan.first) : 32 * (height - scan.first + 1)] = OTHER
+    believed = {h: block for h, block in scan.blocks.believed.items() if h != height}
+    other = replace(
+        scan,
+        hashes=Hashes(scan.first, bytes(packed)),
+        blocks=replace(scan.blocks, believed=believed),
+    )
+    verdict = audit(honest.seal(), honest.policy, VERIFIERS, honest.now, other)
+    assert finding(verdict, "log", f"block {height} is 0707070707070707… on the ledger")
+
+
+def test_a_receipt_below_the_first_place_where_the_header_was_read_fails(honest: World) -> None:
+    [scan] = [s for s in own_scans(honest) if ISSUER.public_key in s.keys]
+    headers = list(scan.history.headers)
+    headers[1] = replace(headers[1], height=honest.heights[1] + 1)
+    late = replace(scan, history=replace(scan.history, headers=tuple(headers)))
+    verdict = audit(honest.seal(), honest.policy, VERIFIERS, honest.now, late)
+    words = f"batch 1 has a receipt for block {honest.heights[1]}, which was read"
+    assert finding(verdict, "log", words)
