@@ -17,7 +17,7 @@ header/header.go (Verify); go-header v0.8.5, verify.go. Why so: docs/adr/0015-le
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import Final
 
@@ -63,6 +63,11 @@ class Blocks:
     hung: Mapping[int, Anchor]
     limits: tuple[str, ...]
     is_lone: bool
+    _heights: tuple[int, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Sort the heights once: every receipt that hangs on nothing asks for the next one."""
+        object.__setattr__(self, "_heights", tuple(sorted(self.believed)))
 
     @property
     def chain(self) -> str:
@@ -84,8 +89,9 @@ class Blocks:
         return self.hung[height]
 
     def _why_not(self, height: int) -> str:
-        above = min((other for other in self.believed if other > height), default=None)
-        linked = () if above is None else (f"the links end at block {above}",)
+        place = bisect_right(self._heights, height)
+        above = self._heights[place : place + 1]
+        linked = tuple(f"the links end at block {other}" for other in above)
         words = (*linked, *self.limits[:MAX_LIMITS])
         return "; ".join(words) or "the evidence holds no block of that height"
 

@@ -1,11 +1,13 @@
 """Which blocks an auditor may believe."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from provenance.anchor import DRIFT, Anchor, Blocks, Step, believe
 from provenance.errors import UnavailableError, VerificationError
@@ -152,6 +154,26 @@ def test_what_is_missing_is_said() -> None:
     whole = Blocks((at(5),), {}, {}, (), is_lone=False)
     with pytest.raises(UnavailableError, match="holds no block of that height"):
         whole.at(2)
+
+
+class Counted(dict[int, Block]):
+    """Believed blocks that count how often all of them are looked through."""
+
+    looked = 0
+
+    @override
+    def __iter__(self) -> Iterator[int]:
+        self.looked += 1
+        return super().__iter__()
+
+
+def test_a_flood_of_receipts_that_hang_on_nothing_does_not_look_through_all_blocks() -> None:
+    counted = Counted({b.height: b for b in CHAIN})
+    blocks = Blocks((at(5),), counted, {}, (), is_lone=False)
+    for height in range(-50, 1):
+        with pytest.raises(UnavailableError, match="the links end at block 1"):
+            blocks.at(height)
+    assert counted.looked <= 1
 
 
 def test_blocks_whose_times_do_not_rise_are_refused_on_either_side_of_the_anchor() -> None:
