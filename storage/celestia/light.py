@@ -79,6 +79,8 @@ class LightClient:
         self._believed = Believed(store, anchor.chain, clock, trusting)
         self._is_anchored = False
         self._head = 0
+        self.shown = 0
+        """Height of the newest header that the node showed last; `head` may know a higher one."""
         self.is_lone = False
         """Whether a block was left by a jump to which one validator could alone have led: he held
         more than a third of the power. Of jumps by clients that used the store before, nothing is
@@ -98,12 +100,15 @@ class LightClient:
         """Return the newest verified header, the node's or, while it is behind, the one before.
 
         A node that was started anew is a few blocks behind for some seconds; one that stays behind
-        is found out by whoever waits for a block.
+        is found out by whoever waits for a block, or looks at `shown`. What it shows must belong to
+        this chain all the same.
         """
         self._ensure_anchor()
         found, top = self._source.head(), self._store.top(self._anchor.chain)
         height = max(found.header.height, top)
+        self.shown = found.header.height
         if found.header.height < top:
+            self._check_old(found)
             verified = self._at(top, top)
         elif height == top:
             verified = self._believed.same(found)
@@ -111,6 +116,16 @@ class LightClient:
             verified = self._climb(self._believed.below(height), height, found)
         self._head = height
         return verified
+
+    def _check_old(self, found: ExtendedHeader) -> None:
+        """Check a head below what is verified; one that nothing fresh leads to may pass."""
+        height = found.header.height
+        self._believed.checked(found, height)
+        if self._store.get(self._anchor.chain, height) is not None:
+            self._believed.same(found)
+            return
+        with contextlib.suppress(UnavailableError):
+            self._climb(self._believed.below(height), height, found)
 
     def between(self, first: int, last: int) -> Iterator[ExtendedHeader]:
         """Give the verified headers of the blocks `first` to `last`, one after the other."""

@@ -320,6 +320,40 @@ def test_a_node_that_falls_behind_takes_no_verified_block_away(tmp_path: Path) -
     assert light.head() == LONG.at(70)
 
 
+def test_a_node_that_is_behind_is_still_one_of_this_chain(tmp_path: Path) -> None:
+    """The head is known already, so nothing newer is asked for: a foreign node must not pass."""
+    light = client(tmp_path, Node(LONG), now=LONG.now)
+    light.head()
+    light.at(20)
+    for other, words in (
+        (Chain("another-chain", STRANGERS, 3), "block 3 of another-chain when asked for"),
+        (Chain("many-1", STRANGERS, 3), "validators that nobody announced|another than"),
+        (LONG.fork(19).extend(1, STRANGERS), "block 20 is"),
+    ):
+        with pytest.raises(VerificationError, match=words):
+            client(tmp_path, Node(other), LONG.anchor(1), now=LONG.now).head()
+    assert store_in(tmp_path).disputed("many-1") == ()
+
+
+def test_how_far_a_node_is_can_be_asked(tmp_path: Path) -> None:
+    node = Node(LONG)
+    light = client(tmp_path, node, 40, now=LONG.now)
+    light.head()
+    known = [light.shown]
+    for height in (69, 10):
+        node.chain = LONG.fork(height)
+        assert light.head() == LONG.at(70)
+        known.append(light.shown)
+    assert known == [70, 69, 10]
+
+
+def test_two_signed_blocks_of_a_height_below_the_head_stop_everything(tmp_path: Path) -> None:
+    client(tmp_path, Node(LONG), 10, now=LONG.now).at(15)
+    client(tmp_path, Node(LONG), 10, now=LONG.now).head()
+    with pytest.raises(EquivocationError, match="two signed histories at block 15"):
+        client(tmp_path, Node(branch(14, 1)), 10, now=LONG.now).head()
+
+
 def test_pruned_and_future_heights_keep_the_nodes_words(tmp_path: Path) -> None:
     node = Node(LONG, tail=30)
     with pytest.raises(UnavailableError, match="below Tail"):
