@@ -160,7 +160,11 @@ def policy_for(
 
 
 def _issuers(space: Workspace) -> tuple[Issuer, ...]:
-    """Return the issuer under each of his keys: an old one is good as far as it was used."""
+    """Return the issuer under each of his keys: an old one is good as far as it was used.
+
+    Keys of one name are one issuer, so the name says whose log it is: a log's id outlives its keys.
+    """
+    name = f"{OWN}, log {log_id(space).hex()[:16]}"
     chain, first, newest = space.ledger.chain, space.ledger.first, space.issuer.public_key
     last: dict[PublicKey, int] = {}
     for entry in outbox(space).batches(log_id(space)):
@@ -168,8 +172,8 @@ def _issuers(space: Workspace) -> tuple[Issuer, ...]:
         if entry.height is not None:
             last[sealed.key] = max(entry.height, last.get(sealed.key, 0))
     last.pop(newest, None)
-    old = [Issuer(key, OWN, (Span(chain, first, height),)) for key, height in last.items()]
-    return (Issuer(newest, OWN, (Span(chain, first, None),)), *old)
+    old = [Issuer(key, name, (Span(chain, first, height),)) for key, height in last.items()]
+    return (Issuer(newest, name, (Span(chain, first, None),)), *old)
 
 
 def trusted_circuit(
