@@ -13,8 +13,9 @@ from provenance.audit.case import Case, Scanned, Verifiers
 from provenance.audit.claims import check_claims
 from provenance.audit.datasets import Anchored, check_datasets
 from provenance.audit.ground import Ground
-from provenance.audit.ledger import Published, own_reading
+from provenance.audit.ledger import Published
 from provenance.audit.memberships import check_memberships
+from provenance.audit.own_reading import own_reading
 from provenance.audit.required import conclude
 from provenance.audit.runs import check_runs
 from provenance.errors import VerificationError
