@@ -77,9 +77,8 @@ class CelestiaLedger:
         """Whether one validator could alone have led to what was read; see `LightClient`."""
         return self._light.is_lone
 
-    @property
-    def shown(self) -> int:
-        """Height of the node's own head when `head` was called last, 0 before."""
+    def claimed_head(self) -> int:
+        """Return the node's own head when `head` was called last, 0 before."""
         return self._light.shown
 
     def head(self) -> int:

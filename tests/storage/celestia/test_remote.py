@@ -10,14 +10,17 @@ import httpx
 import pytest
 from typing_extensions import override
 
+from pipelines.flow.following import Claiming
 from provenance.anchor import Anchor
 from provenance.errors import MalformedError, ProvenanceError, UnavailableError, VerificationError
 from provenance.field import Digest
+from storage.celestia.answers import node_header
 from storage.celestia.block import chain_id
 from storage.celestia.client import calls
 from storage.celestia.client.client import AsyncNode, Node
 from storage.celestia.client.errors import NodeError
 from storage.celestia.embedded import EmbeddedLedger
+from storage.celestia.extended import ExtendedHeader
 from storage.celestia.header_source import NodeHeaders
 from storage.celestia.header_store import HeaderStore
 from storage.celestia.light import LightClient
@@ -118,6 +121,15 @@ def test_a_submission_is_found_only_whole_and_only_above_where_the_search_begins
     assert ledger.find([ONE], first) == second
     assert ledger.find([ONE, TWO], 0) == second
     assert ledger.find([TWO], second) is None
+
+
+def test_a_node_that_fell_behind_is_seen_to(setting: Setting) -> None:
+    first, second = setting.ledger.submit([ONE]), setting.ledger.submit([TWO])
+    stale = node_header(ExtendedHeader.from_json(setting.file.header(first)))
+    setting.liar.changes = {"header.LocalHead": lambda _: stale}
+    assert setting.ledger.head() == second
+    assert setting.ledger.claimed_head() == first
+    assert isinstance(setting.ledger, Claiming)
 
 
 def test_a_block_is_waited_for(setting: Setting) -> None:
