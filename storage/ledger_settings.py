@@ -114,7 +114,8 @@ def write_settings(path: Path, settings: LedgerSettings) -> None:
     if (chosen := read_settings(path)) != settings:
         raise MalformedError(
             f"{path} has chosen {chosen.chain if chosen else 'nothing'}: a log stays on its "
-            "ledger; edit url, fees or trusting_seconds there, or make another home"
+            "ledger; edit url, fees or trusting_seconds there, or after a long outage the anchor; "
+            "or make another home"
         )
 
 

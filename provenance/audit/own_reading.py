@@ -48,7 +48,7 @@ def own_reading(
             f"{ground.name} were read by the auditor himself"
             f"{more if newest > own.sequence else ''}",
             rests_on=ground.rests(scan.blocks.at(scan.last)),
-            notes=(f"read at {scan.source}, up to block {scan.last}", *OWN_LIMITS),
+            notes=(f"read at {scan.source}, up to block {scan.last}", *scan.notes, *OWN_LIMITS),
         )
     return own
 

@@ -48,7 +48,7 @@ class Believed:
             raise UnavailableError(
                 f"{self.chain}: the newest verified block {trusted.header.height} is older than "
                 "the trusting period: find out a recent block from somebody you trust and make it "
-                "the anchor"
+                "the anchor (of the policy, or in the home's ledger.json)"
             )
         return trusted
 
